@@ -176,7 +176,12 @@ impl Moments {
     /// The weighted mean, c + s/W (length D); none for no weight.
     // ANCHOR: read
     pub fn mean(&self) -> Option<DVector<f64>> {
-        Some(&self.centre + self.mean_shift()?)
+        let shifts = self.sum.iter().map(|s| s.divided_by(self.count));
+        let means = shifts.zip(&self.centre).map(|(mut shift, c)| {
+            shift += *c;
+            shift.value()
+        });
+        (self.count() > 0.0).then(|| DVector::from_iterator(self.dimension(), means))
     }
 
     /// The scatter about the mean, Σ wₙ (xₙ − x̄)(xₙ − x̄)ᵀ = T − s sᵀ/W (D×D); zero for no weight.
@@ -195,8 +200,8 @@ impl Moments {
     }
     // ANCHOR_END: read
 
-    /// x̄ − c.
-    pub(crate) fn mean_shift(&self) -> Option<DVector<f64>> {
+    /// x̄ − c, for corrections that need it to working precision only.
+    fn mean_shift(&self) -> Option<DVector<f64>> {
         (self.count() > 0.0).then(|| self.sum() / self.count())
     }
 
@@ -205,8 +210,9 @@ impl Moments {
         count: f64,
         centre: DVector<f64>,
         sum: &DVector<f64>,
-        scatter: DMatrix<f64>,
+        mut scatter: DMatrix<f64>,
     ) -> Self {
+        scatter.fill_upper_triangle(0.0, 1);
         Moments {
             count: Sum::from(count),
             centre,

@@ -29,6 +29,13 @@ impl Sum {
     pub fn value(self) -> f64 {
         self.high + self.low
     }
+
+    /// The quotient, with what its rounding leaves over beside it: q = s/W, and (s − q W)/W.
+    pub fn divided_by(self, divisor: Sum) -> Sum {
+        let high = self.value() / divisor.value();
+        let rest = high.mul_add(-divisor.high, self.high) + (self.low - high * divisor.low);
+        Sum { high, low: rest / divisor.value() }
+    }
 }
 
 impl From<f64> for Sum {
