@@ -1,1 +1,4 @@
+mod error;
 pub mod plot;
+
+pub use error::Error;
