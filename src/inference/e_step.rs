@@ -72,14 +72,15 @@ struct Gathered {
 impl Gathered {
     /// The sums of one block in each component's whitened coordinates.
     fn whitened(scores: &[Score], points: &Points, start: usize) -> Result<Self> {
-        let block = Block::new(scores, points, start);
+        let mut block = Block::new(scores, points, start);
         block.check_reach()?;
+        block.weigh(points);
         let size = block.rows * points.dimension();
         let sums = block
             .residuals
             .chunks_exact(size)
             .enumerate()
-            .map(|(k, residuals)| Sums::of(&block, points, k, residuals))
+            .map(|(k, residuals)| Sums::of(block.responsibility(k), residuals))
             .collect();
         let (mut log_likelihood, mut magnitude) = (0.0, 0.0);
         for (n, l) in block.log_density.iter().enumerate() {
@@ -98,7 +99,8 @@ impl Gathered {
         which: &[usize],
         centres: &[DVector<f64>],
     ) -> Result<Self> {
-        let block = Block::new(scores, points, start);
+        let mut block = Block::new(scores, points, start);
+        block.weigh(points);
         let sums = which
             .iter()
             .zip(centres)
@@ -106,7 +108,7 @@ impl Gathered {
                 let columns = block.x.chunks_exact(block.rows).zip(centre);
                 let residuals: Vec<f64> =
                     columns.flat_map(|(x, c)| x.iter().map(move |x| x - c)).collect();
-                Sums::of(&block, points, k, &residuals)
+                Sums::of(block.responsibility(k), &residuals)
             })
             .collect();
         Ok(Gathered { sums, log_likelihood: 0.0, magnitude: 0.0 })
@@ -126,23 +128,20 @@ impl Gathered {
 
 impl Sums {
     // ANCHOR: gather
-    fn of(block: &Block, points: &Points, k: usize, residuals: &[f64]) -> Self {
-        let (rows, d) = (block.rows, points.dimension());
-        let mut share = [0.0; BLOCK];
-        share[..rows].copy_from_slice(block.responsibility(k));
-        if let Some(w) = &points.weights {
-            share.iter_mut().zip(w.iter().skip(block.start)).for_each(|(r, w)| *r *= w);
-        }
-        let share = &share[..rows];
+    /// Of the columns `residuals`, each row counted `share[n]` times.
+    fn of(share: &[f64], residuals: &[f64]) -> Self {
+        let rows = share.len();
+        let d = residuals.len() / rows;
         let column = |j: usize| &residuals[j * rows..(j + 1) * rows];
         let mut first = DVector::zeros(d);
         let mut second = DMatrix::zeros(d, d);
-        let mut shared = [0.0; BLOCK];
+        let mut shared = Vec::with_capacity(rows);
         for j in 0..d {
-            shared.iter_mut().zip(share).zip(column(j)).for_each(|((s, r), y)| *s = r * y);
-            first[j] = sum(&shared[..rows]);
+            shared.clear();
+            shared.extend(share.iter().zip(column(j)).map(|(r, y)| r * y));
+            first[j] = sum(&shared);
             for i in j..d {
-                second[(i, j)] = dot(&shared[..rows], column(i));
+                second[(i, j)] = dot(&shared, column(i));
             }
         }
         Sums { count: sum(share), first, second }

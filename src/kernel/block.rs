@@ -44,6 +44,8 @@ pub(crate) struct Block {
     pub responsibilities: Vec<f64>,
     /// ln Σₖ exp scoreₖ for each row.
     pub log_density: Vec<f64>,
+    /// One column of working space.
+    scratch: Vec<f64>,
 }
 
 impl Block {
@@ -59,6 +61,7 @@ impl Block {
             residuals: vec![0.0; rows * d * k],
             responsibilities: vec![0.0; rows * k],
             log_density: vec![0.0; rows],
+            scratch: vec![0.0; rows],
         };
         for (column, origin) in points.x.column_iter().zip(&points.origin) {
             let values = &column.as_slice()[start..start + rows];
@@ -74,7 +77,7 @@ impl Block {
     fn evaluate(&mut self, k: usize, score: &Score) {
         let (rows, d) = (self.rows, score.mean.len());
         let residuals = &mut self.residuals[k * d * rows..(k + 1) * d * rows];
-        let mut difference = [0.0; BLOCK];
+        let difference = &mut self.scratch;
         for j in 0..d {
             for (v, x) in difference.iter_mut().zip(&self.x[j * rows..(j + 1) * rows]) {
                 *v = x - score.mean[j];
@@ -82,7 +85,7 @@ impl Block {
             for i in j..d {
                 let a = score.whitener[(i, j)];
                 let y = &mut residuals[i * rows..(i + 1) * rows];
-                y.iter_mut().zip(&difference).for_each(|(y, v)| *y += a * v);
+                y.iter_mut().zip(difference.iter()).for_each(|(y, v)| *y += a * v);
             }
         }
         let values = &mut self.responsibilities[k * rows..(k + 1) * rows];
@@ -96,12 +99,13 @@ impl Block {
     /// all −∞ has log density −∞ and no responsibilities: callers check the log density.
     fn normalise(&mut self) {
         let rows = self.rows;
-        let mut largest = [f64::MIN; BLOCK]; // finite, so that −∞ − largest is −∞
+        let largest = &mut self.scratch;
+        largest.fill(f64::MIN); // finite, so that −∞ − largest is −∞
         for scores in self.responsibilities.chunks_exact(rows) {
-            largest.iter_mut().zip(scores).for_each(|(m, s)| *m = m.max(*s));
+            largest.iter_mut().zip(scores).for_each(|(m, s)| *m = if s > m { *s } else { *m });
         }
         for scores in self.responsibilities.chunks_exact_mut(rows) {
-            for ((s, m), sum) in scores.iter_mut().zip(&largest).zip(&mut self.log_density) {
+            for ((s, m), sum) in scores.iter_mut().zip(largest.iter()).zip(&mut self.log_density) {
                 *s = (*s - m).exp();
                 *sum += *s;
             }
@@ -109,11 +113,19 @@ impl Block {
         for scores in self.responsibilities.chunks_exact_mut(rows) {
             scores.iter_mut().zip(&self.log_density).for_each(|(r, sum)| *r /= sum);
         }
-        for (sum, m) in self.log_density.iter_mut().zip(&largest) {
+        for (sum, m) in self.log_density.iter_mut().zip(largest.iter()) {
             *sum = m + sum.ln();
         }
     }
     // ANCHOR_END: block
+
+    /// Multiplies each row's responsibilities by the row's weight.
+    pub fn weigh(&mut self, points: &Points) {
+        let Some(weights) = &points.weights else { return };
+        for shares in self.responsibilities.chunks_exact_mut(self.rows) {
+            shares.iter_mut().zip(weights.iter().skip(self.start)).for_each(|(r, w)| *r *= w);
+        }
+    }
 
     /// The responsibilities of component k, one a row.
     pub fn responsibility(&self, k: usize) -> &[f64] {
