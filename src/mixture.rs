@@ -1,5 +1,7 @@
 //! The model: a weighted sum of Gaussians.
 
+use std::fmt;
+
 use nalgebra::{DMatrix, DMatrixView, DVector};
 use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
@@ -246,6 +248,20 @@ fn check_weights(weights: &DVector<f64>) -> Result<()> {
         return fault(format!("their sum is {total}, but must be 1; divide them by it"));
     }
     Ok(())
+}
+
+/// Each component's weight, mean and covariance, with the precision asked for (`{:.8}`; 4 if none
+/// is).
+impl fmt::Display for GaussianMixture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = f.precision().unwrap_or(4);
+        for (k, component) in self.components.iter().enumerate() {
+            let end = if k + 1 < self.components.len() { "\n" } else { "" };
+            let weight = self.weights[k];
+            write!(f, "component {k}, weight {weight:.digits$}\n{component:.digits$}{end}")?;
+        }
+        Ok(())
+    }
 }
 
 impl TryFrom<Parts> for GaussianMixture {

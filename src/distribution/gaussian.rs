@@ -1,3 +1,5 @@
+use std::fmt;
+
 use nalgebra::{DMatrix, DMatrixView, DVector};
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -144,6 +146,36 @@ impl Gaussian {
     pub(crate) fn translated(mut self, shift: &DVector<f64>) -> Self {
         self.mean += shift;
         self
+    }
+}
+
+/// The mean and the covariance, a line each row, with the precision asked for (`{:.8}`; 4 if none
+/// is).
+///
+/// ```
+/// use mixtures::{Gaussian, nalgebra::{dmatrix, dvector}};
+///
+/// let gaussian = Gaussian::new(dvector![1.0, -2.0], dmatrix![2.0, 0.5; 0.5, 1.0])?;
+/// let text = "mean         1.00  -2.00\ncovariance   2.00   0.50\n             0.50   1.00";
+/// assert_eq!(format!("{gaussian:.2}"), text);
+/// # Ok::<(), mixtures::Error>(())
+/// ```
+impl fmt::Display for Gaussian {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = f.precision().unwrap_or(4);
+        let texts: Vec<String> =
+            self.mean.iter().chain(&self.covariance).map(|v| format!("{v:.digits$}")).collect();
+        let width = 2 + texts.iter().map(String::len).max().unwrap_or(0);
+        let (mean, covariance) = texts.split_at(self.dimension());
+        let mut labels = ["mean", "covariance"].into_iter();
+        let rows: Vec<String> = std::iter::once(mean)
+            .chain(covariance.chunks(self.dimension()))
+            .map(|row| {
+                let numbers: String = row.iter().map(|text| format!("{text:>width$}")).collect();
+                format!("{:<10}{numbers}", labels.next().unwrap_or(""))
+            })
+            .collect();
+        f.write_str(&rows.join("\n"))
     }
 }
 
