@@ -5,6 +5,7 @@ use plotters_backend::text_anchor::{HPos, VPos};
 use super::axis::{Axis, Tick};
 use super::chart::Chart;
 use super::geometry::{Frame, px, snap};
+use super::layer::Key;
 use super::shape::{self, Face, Shape};
 use super::{Legend, legend, render, text};
 
@@ -26,6 +27,7 @@ struct Margins {
 /// A chart whose axes and margins are settled, but not yet its height.
 struct Panel<'c, 'a> {
     chart: &'c Chart<'a>,
+    entries: Vec<(String, Key)>,
     x: Axis,
     y: Axis,
     width: f64,
@@ -82,6 +84,7 @@ impl<'c, 'a> Panel<'c, 'a> {
         let (x, y) = render::axes(chart)?;
         let mut panel = Panel {
             chart,
+            entries: chart.entries(),
             x,
             y,
             width,
@@ -94,14 +97,14 @@ impl<'c, 'a> Panel<'c, 'a> {
             above: chart.legend == Legend::Above,
         };
         panel.measure(240.0);
-        if chart.legend == Legend::Auto && !chart.keys.is_empty() {
+        if chart.legend == Legend::Auto && !panel.entries.is_empty() {
             let (frame, _) = panel.frame(
                 0.0,
                 0.0,
                 panel.inner_height(panel.margins.top + panel.margins.bottom),
             );
             let drawn = render::shapes(chart, &frame)?;
-            panel.above = legend::free_corner(&chart.keys, &frame, &drawn).is_none();
+            panel.above = legend::free_corner(&panel.entries, &frame, &drawn).is_none();
             panel.measure(240.0);
         }
         Ok(panel)
@@ -119,7 +122,7 @@ impl<'c, 'a> Panel<'c, 'a> {
         self.margins.left = widest(&self.y.ticks(wanted_y(height))) + 10.0;
         let inner = self.inner_width();
         let legend = if self.above {
-            legend::height_above(&self.chart.keys, inner)
+            legend::height_above(&self.entries, inner)
         } else {
             0.0
         };
@@ -128,7 +131,7 @@ impl<'c, 'a> Panel<'c, 'a> {
     }
 
     fn inner_width(&self) -> f64 {
-        self.width - self.margins.left - self.margins.right
+        (self.width - self.margins.left - self.margins.right).max(60.0)
     }
 
     /// The height the plot proper would like.
@@ -176,7 +179,7 @@ impl<'c, 'a> Panel<'c, 'a> {
         let (frame, height) = self.frame(left, top, height);
         let mut shapes = self.axes(&frame, height);
         let drawn = render::shapes(self.chart, &frame)?;
-        let keys = &self.chart.keys;
+        let keys = &self.entries;
         let key = if keys.is_empty() || self.chart.legend == Legend::Hidden {
             Vec::new()
         } else if self.above {
@@ -204,11 +207,7 @@ impl<'c, 'a> Panel<'c, 'a> {
         ] {
             if !text.is_empty() {
                 // Over the tick labels: a label on its side is hard to read.
-                let x = if face == Face::Heading {
-                    frame.left
-                } else {
-                    px(left + 2.0)
-                };
+                let x = px(left + 2.0);
                 shapes.push(Shape::text((x, line), text, face, HPos::Left, VPos::Top));
                 line += px(LINE);
             }
@@ -267,7 +266,7 @@ fn wanted_y(height: f64) -> usize {
 
 /// As many ticks as have room for their labels.
 fn x_ticks(axis: &Axis, width: f64) -> Vec<Tick> {
-    let mut wanted = (width / 70.0) as usize;
+    let mut wanted = (width / 60.0) as usize;
     loop {
         let ticks = axis.ticks(wanted);
         let taken: f64 = ticks

@@ -1,0 +1,444 @@
+//! What every figure must keep, whatever is in it.
+
+use super::{Chart, Colour, Diagram, Legend, output, page};
+use nalgebra::{DMatrix, dmatrix, dvector};
+
+/// Points spread over the plane without a random number.
+fn spread(n: usize) -> DMatrix<f64> {
+    DMatrix::from_fn(n, 2, |i, j| {
+        ((i * (7 + 4 * j)) as f64 * 0.618_034).fract() * (1.0 + j as f64)
+    })
+}
+
+fn everything() -> Chart<'static> {
+    let x = spread(60);
+    let labels: Vec<usize> = (0..60).map(|i| i % 9).collect();
+    let r = DMatrix::from_fn(60, 2, |i, k| {
+        if k == 0 {
+            i as f64 / 60.0
+        } else {
+            1.0 - i as f64 / 60.0
+        }
+    });
+    let line = [(0.0, 0.2), (0.5, 0.9), (1.0, 0.4)];
+    Chart::new("a <b> & c", "x_n")
+        .heading("all & sundry")
+        .scatter(&x, Colour::Grey)
+        .scatter_by_label(&x, &labels)
+        .scatter_by_responsibility(&x, &r)
+        .components(
+            &dmatrix![0.5, 0.5; 0.2, 1.5],
+            &[dmatrix![0.1, 0.0; 0.0, 0.2], dmatrix![0.1, 0.05; 0.05, 0.2]],
+            0.9,
+        )
+        .contours(|x, y| x * x + y * y, &[0.5, 1.0], Colour::Ink)
+        .with_label("level")
+        .line("line", line, Colour::component(0))
+        .dashed("dashed", line.as_slice(), Colour::component(1))
+        .dotted("dotted", line.iter(), Colour::component(2))
+        .steps("steps", line, Colour::component(3))
+        .trace("trace", [0.1, 0.4, 0.5], Colour::component(4))
+        .dots("dots", line, Colour::component(5))
+        .curve("curve", |x| x.sin(), Colour::component(6))
+        .histogram("histogram", [0.0, 0.2, 0.3, 1.0], 3, Colour::Grey)
+        .band(
+            "band",
+            [(0.0, 0.1, 0.2), (1.0, 0.3, 0.6)],
+            Colour::component(7),
+        )
+        .vertical(0.5, "here & now")
+        .horizontal(0.5, "level")
+        .text(0.5, 0.5, "<text>")
+}
+
+fn model() -> Diagram {
+    Diagram::new()
+        .parameter("pi", "π", 0.0, 0.0)
+        .node("z", "z_n", 1.0, 0.0)
+        .observed("x", "x_n", 2.0, 0.0)
+        .plate(&["z", "x"], "N & co")
+        .arrow("pi", "z")
+        .arrow("z", "x")
+}
+
+#[test]
+fn the_same_figure_gives_the_same_bytes() {
+    assert_eq!(
+        everything().to_svg().expect("draws"),
+        everything().to_svg().expect("draws")
+    );
+    assert_eq!(
+        model().to_svg().expect("draws"),
+        model().to_svg().expect("draws")
+    );
+}
+
+#[test]
+fn noise_in_the_last_bits_does_not_show() {
+    let draw = |noise: f64| {
+        Chart::new("x", "y")
+            .scatter(&(spread(500) * (1.0 + noise)), Colour::Ink)
+            .ellipse(
+                &dvector![0.5, 1.0 + noise],
+                &dmatrix![0.1, 0.02; 0.02, 0.3 + noise],
+                0.9,
+                Colour::Ink,
+            )
+            .contours(
+                |x, y| (x * x + y * y) * (1.0 + noise),
+                &[0.25, 1.0],
+                Colour::Ink,
+            )
+            .x_range(0.0..1.0)
+            .y_range(0.0..2.0)
+            .to_svg()
+            .expect("draws")
+    };
+    assert_eq!(draw(0.0), draw(3e-15));
+    assert_eq!(draw(0.0), draw(-3e-15));
+}
+
+#[test]
+fn nothing_lies_behind_a_figure_and_its_text_is_escaped() {
+    for svg in [
+        everything().to_svg().expect("draws"),
+        model().to_svg().expect("draws"),
+    ] {
+        assert!(!svg.contains("<rect"), "{svg}");
+        assert!(svg.contains("viewBox"));
+        let bare = svg
+            .replace("&amp;", "")
+            .replace("&lt;", "")
+            .replace("&gt;", "");
+        assert!(!bare.contains('&'), "{bare}");
+        assert_eq!(svg.matches("<g").count(), svg.matches("</g>").count());
+        assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
+        assert_eq!(
+            svg.matches("<tspan").count(),
+            svg.matches("</tspan>").count()
+        );
+        for host in ["http", "url(", "href"] {
+            let inside = svg.replace("http://www.w3.org/2000/svg", "");
+            assert!(!inside.contains(host), "{host}");
+        }
+    }
+    let svg = everything().to_svg().expect("draws");
+    assert!(svg.contains("a &lt;b&gt; &amp; c"));
+    assert!(svg.contains("&lt;text&gt;"));
+}
+
+#[test]
+fn a_thousand_points_take_less_than_a_hundred_kilobytes() {
+    let x = spread(1000);
+    let labels: Vec<usize> = (0..1000).map(|i| i * 31 % 7).collect();
+    let r = DMatrix::from_fn(1000, 2, |i, k| (k as f64 - i as f64 / 1000.0).abs());
+    let chart = || Chart::new("x", "y");
+    for chart in [
+        chart().scatter(&x, Colour::Ink),
+        chart().scatter_by_label(&x, &labels),
+        chart().scatter_by_responsibility(&x, &r),
+    ] {
+        let svg = chart.to_svg().expect("draws");
+        assert!(svg.len() < 100_000, "{}", svg.len());
+        assert!(svg.len() > 20_000, "{}", svg.len());
+    }
+}
+
+#[test]
+fn what_lies_outside_a_fixed_range_is_not_drawn() {
+    let chart = |points: &[(f64, f64)]| {
+        Chart::new("x", "y")
+            .x_range(0.0..1.0)
+            .y_range(0.0..1.0)
+            .dots("", points, Colour::Ink)
+            .to_svg()
+            .expect("draws")
+    };
+    let inside = [(0.5, 0.5), (1.0, 0.0)];
+    let beyond = [
+        (0.5, 0.5),
+        (1.0, 0.0),
+        (1.1, 0.5),
+        (0.5, -1e300),
+        (f64::MAX, f64::MIN),
+    ];
+    assert_eq!(chart(&inside), chart(&beyond));
+    let line = [(-1e308, 0.5), (1e308, 0.5)];
+    let svg = Chart::new("x", "y")
+        .x_range(0.0..1.0)
+        .y_range(0.0..1.0)
+        .line("", line, Colour::Ink)
+        .to_svg();
+    assert!(svg.is_ok());
+}
+
+#[test]
+fn the_legend_is_there_unless_hidden() {
+    let chart = || Chart::new("x", "y").line("the label", [(0.0, 0.0), (1.0, 1.0)], Colour::Ink);
+    let places = [
+        Legend::Auto,
+        Legend::Above,
+        Legend::TopLeft,
+        Legend::TopRight,
+        Legend::BottomLeft,
+        Legend::BottomRight,
+    ];
+    for place in places {
+        assert!(
+            chart()
+                .legend(place)
+                .to_svg()
+                .expect("draws")
+                .contains("the label"),
+            "{place:?}"
+        );
+    }
+    assert!(
+        !chart()
+            .legend(Legend::Hidden)
+            .to_svg()
+            .expect("draws")
+            .contains("the label")
+    );
+    // The rising line leaves the top left free, and passes through the top right.
+    let auto = chart().to_svg().expect("draws");
+    assert_eq!(
+        auto,
+        chart().legend(Legend::TopLeft).to_svg().expect("draws")
+    );
+    assert_ne!(
+        auto,
+        chart().legend(Legend::TopRight).to_svg().expect("draws")
+    );
+}
+
+#[test]
+fn equal_aspect_draws_a_round_gaussian_round() {
+    let svg = Chart::new("x", "y")
+        .equal_aspect()
+        .x_range(-5.0..5.0)
+        .y_range(-2.0..2.0)
+        .ellipse(
+            &dvector![0.0, 0.0],
+            &dmatrix![1.0, 0.0; 0.0, 1.0],
+            0.5,
+            Colour::component(0),
+        )
+        .to_svg()
+        .expect("draws");
+    let path = svg
+        .lines()
+        .find(|l| l.ends_with("z\"/>"))
+        .expect("a closed path");
+    let numbers = path
+        .replace(
+            [
+                'M', 'l', 'z', '"', '=', '<', '>', '/', 'd', 'p', 'a', 't', 'h',
+            ],
+            " ",
+        )
+        .replace('-', " -");
+    let steps: Vec<i32> = numbers
+        .split_whitespace()
+        .map(|n| n.parse().expect("a number"))
+        .collect();
+    let (mut at, mut spots) = ((0, 0), Vec::new());
+    for step in steps.chunks(2) {
+        at = (at.0 + step[0], at.1 + step[1]);
+        spots.push(at);
+    }
+    let size =
+        |values: Vec<i32>| values.iter().max().expect("some") - values.iter().min().expect("some");
+    let width = size(spots.iter().map(|s| s.0).collect());
+    let height = size(spots.iter().map(|s| s.1).collect());
+    assert!(
+        (width - height).abs() <= 2 && width > 100,
+        "{width} × {height}"
+    );
+}
+
+#[test]
+fn bad_input_is_an_error_that_says_what() {
+    let x = spread(3);
+    let chart = || Chart::new("x", "y");
+    let ok = || chart().scatter(&x, Colour::Ink);
+    let unit = dmatrix![1.0, 0.0; 0.0, 1.0];
+    let cases: Vec<(Chart<'_>, &str)> = vec![
+        (chart(), "nothing to draw"),
+        (
+            chart().scatter(&dmatrix![1.0, 2.0, 3.0], Colour::Ink),
+            "3 columns",
+        ),
+        (
+            chart().scatter(&DMatrix::<f64>::zeros(0, 2), Colour::Ink),
+            "no points",
+        ),
+        (
+            chart().scatter(&dmatrix![1.0, f64::NAN], Colour::Ink),
+            "point 0",
+        ),
+        (chart().scatter_by_label(&x, &[0]), "1 labels for 3"),
+        (
+            chart().scatter_by_responsibility(&x, &dmatrix![1.0]),
+            "1 × 1",
+        ),
+        (
+            chart().scatter_by_responsibility(&x, &dmatrix![1.0; 0.5; 1.0]),
+            "row 1",
+        ),
+        (
+            chart().scatter_by_responsibility(&x, &dmatrix![1.0; 1.0; f64::NAN]),
+            "row 2",
+        ),
+        (
+            ok().ellipse(&dvector![1.0], &unit, 0.9, Colour::Ink),
+            "mean",
+        ),
+        (
+            ok().ellipse(&dvector![1.0, 1.0], &unit, 1.0, Colour::Ink),
+            "mass",
+        ),
+        (
+            ok().ellipse(&dvector![1.0, 1.0], &(-&unit), 0.9, Colour::Ink),
+            "positive definite",
+        ),
+        (
+            ok().components(&dmatrix![1.0, 1.0], &[], 0.9),
+            "1 means and 0",
+        ),
+        (
+            ok().components(&dmatrix![1.0; 1.0], &[unit.clone(), unit.clone()], 0.9),
+            "mean",
+        ),
+        (
+            ok().cross(&dvector![f64::INFINITY, 0.0], Colour::Ink),
+            "mean",
+        ),
+        (ok().contours(|_, _| 1.0, &[], Colour::Ink), "level"),
+        (ok().contours(|_, _| f64::NAN, &[1.0], Colour::Ink), "NaN"),
+        (ok().curve("", |_| f64::NAN, Colour::Ink), "NaN"),
+        (chart().curve("", |x| x, Colour::Ink), "x_range"),
+        (chart().contours(|x, _| x, &[1.0], Colour::Ink), "x_range"),
+        (
+            ok().line("", [(0.0, f64::INFINITY)], Colour::Ink),
+            "point 0",
+        ),
+        (ok().trace("", [0.0; 0], Colour::Ink), "no points"),
+        (ok().histogram("", [1.0], 3, Colour::Ink), "spread"),
+        (
+            ok().band("", [(0.0, f64::NAN, 1.0)], Colour::Ink),
+            "not finite",
+        ),
+        (ok().vertical(f64::NAN, ""), "not finite"),
+        (ok().horizontal(f64::NAN, ""), "not finite"),
+        (ok().text(0.0, f64::NAN, ""), "not finite"),
+        (ok().x_range(1.0..1.0), "x_range"),
+        (ok().y_range(f64::NAN..1.0), "y_range"),
+        (
+            chart()
+                .line("", [(0.0, 1.0)], Colour::Ink)
+                .log_y()
+                .y_range(0.0..1.0),
+            "not positive",
+        ),
+        (
+            chart().log_x().line("", [(0.0, 1.0)], Colour::Ink),
+            "logarithmic",
+        ),
+        (ok().log_x().equal_aspect(), "equal_aspect"),
+        (ok().size(10.0, 10.0), "size"),
+        (
+            chart().with_label("a").scatter(&x, Colour::Ink),
+            "with_label",
+        ),
+        (ok().with_dashes(), "with_dashes"),
+        (
+            chart().line("", [(-1e308, 0.0), (1e308, 0.0)], Colour::Ink),
+            "x axis",
+        ),
+    ];
+    for (chart, expected) in cases {
+        match chart.to_svg() {
+            Ok(_) => panic!("no error about `{expected}`"),
+            Err(error) => assert!(
+                error.to_string().contains(expected),
+                "{error} lacks `{expected}`"
+            ),
+        }
+    }
+    assert!(page::draw(&[], 1).is_err());
+    assert!(page::draw(&[ok()], 0).is_err());
+}
+
+#[test]
+fn a_bad_diagram_is_an_error_that_says_what() {
+    let cases = [
+        (Diagram::new(), "nothing to draw"),
+        (model().arrow("x", "y"), "no node `y`"),
+        (model().plate(&["w"], "K"), "no node `w`"),
+        (model().plate(&[], "K"), "no nodes"),
+        (model().arrow("x", "x"), "too close"),
+        (model().node("x", "x", 5.0, 5.0), "there already"),
+        (model().node("w", "w", f64::NAN, 0.0), "position"),
+    ];
+    for (diagram, expected) in cases {
+        match diagram.to_svg() {
+            Ok(_) => panic!("no error about `{expected}`"),
+            Err(error) => assert!(
+                error.to_string().contains(expected),
+                "{error} lacks `{expected}`"
+            ),
+        }
+    }
+}
+
+#[test]
+fn extreme_but_lawful_data_draws() {
+    for scale in [1e-280, 1e-9, 1e9, 1e290] {
+        for offset in [0.0, 1e6, -1e9] {
+            let points = [(offset * scale, 1.0), ((offset + 1.0) * scale, 2.0)];
+            let chart = Chart::new("x", "y").line("label", points, Colour::Ink);
+            let svg = chart
+                .to_svg()
+                .unwrap_or_else(|e| panic!("{scale} {offset}: {e}"));
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+            assert!(page::draw(&[chart.clone(), chart.clone(), chart.clone(), chart], 4).is_ok());
+        }
+    }
+    for range in [1e-300..1e300, 1.0..1.0 + 1e-9] {
+        let svg = Chart::new("x", "y")
+            .log_y()
+            .y_range(range)
+            .line("", [(0.0, 1.0), (1.0, 1.0)], Colour::Ink)
+            .to_svg();
+        assert!(svg.is_ok());
+    }
+    assert!(
+        Chart::new("x", "y")
+            .dots("one", [(3.0, 3.0)], Colour::Ink)
+            .to_svg()
+            .is_ok()
+    );
+}
+
+#[test]
+fn files_are_written_where_asked_and_only_under_plain_names() {
+    let folder = std::env::temp_dir().join(format!("mixtures-plot-{}", std::process::id()));
+    let chart = everything();
+    chart.save_in(&folder, "ch00-test").expect("writes");
+    let written = std::fs::read_to_string(folder.join("ch00-test.svg")).expect("is there");
+    assert_eq!(written, chart.to_svg().expect("draws"));
+    model().save_in(&folder, "model").expect("writes");
+    for name in ["", "../up", "a/b", "a\\b", "a.svg", ".hidden", "ü"] {
+        let error = chart.save_in(&folder, name).expect_err("a bad name");
+        assert!(error.to_string().contains("a name is made of"), "{error}");
+    }
+    let blocked = chart
+        .save_in(folder.join("model.svg"), "x")
+        .expect_err("a file is no folder");
+    assert!(blocked.to_string().contains("cannot write"), "{blocked}");
+    std::fs::remove_dir_all(&folder).expect("can be removed");
+    if std::env::var_os("MIXTURES_FIGURES").is_none() {
+        assert!(output::folder().ends_with("book/figures"));
+    }
+}
