@@ -61,6 +61,7 @@ pub(super) fn draw(charts: &[Chart<'_>], columns: usize) -> Result<String, Strin
         let mut left = 0.0;
         for mut panel in panels {
             (panel.margins.top, panel.margins.bottom) = (head, foot);
+            panel.fit_tick_labels(inner);
             shapes.extend(panel.draw(left, top, inner)?);
             left += panel.width + GUTTER;
         }
@@ -98,7 +99,7 @@ impl<'c, 'a> Panel<'c, 'a> {
         };
         panel.measure(240.0);
         if chart.legend == Legend::Auto && !panel.entries.is_empty() {
-            let (frame, _) = panel.frame(
+            let frame = panel.frame(
                 0.0,
                 0.0,
                 panel.inner_height(panel.margins.top + panel.margins.bottom),
@@ -112,14 +113,8 @@ impl<'c, 'a> Panel<'c, 'a> {
 
     /// Sets the margins for a plot of about this height.
     fn measure(&mut self, height: f64) {
+        self.fit_tick_labels(height);
         let given = |text: &str| if text.is_empty() { 0.0 } else { LINE };
-        let widest = |ticks: &[Tick]| {
-            ticks
-                .iter()
-                .map(|t| text::width(&t.label, Face::Tick.size()))
-                .fold(0.0, f64::max)
-        };
-        self.margins.left = widest(&self.y.ticks(wanted_y(height))) + 10.0;
         let inner = self.inner_width();
         let legend = if self.above {
             legend::height_above(&self.entries, inner)
@@ -128,6 +123,19 @@ impl<'c, 'a> Panel<'c, 'a> {
         };
         self.margins.top = 8.0 + given(&self.chart.heading) + given(&self.chart.y.label) + legend;
         self.margins.bottom = 24.0 + given(&self.chart.x.label);
+    }
+
+    /// Makes room for the labels that a plot of this height has at its left.
+    fn fit_tick_labels(&mut self, height: f64) {
+        // With equal units the margin bears on the range and so on the labels: the second round
+        // sees what the first has changed.
+        for _ in 0..2 {
+            let ticks = self.frame(0.0, 0.0, height).y.ticks(wanted_y(height));
+            let widths = ticks
+                .iter()
+                .map(|t| text::width(&t.label, Face::Tick.size()));
+            self.margins.left = widths.fold(0.0, f64::max) + 10.0;
+        }
     }
 
     fn inner_width(&self) -> f64 {
@@ -152,7 +160,7 @@ impl<'c, 'a> Panel<'c, 'a> {
     }
 
     /// The frame at a place on the page, with equal units if wanted, and the final axes.
-    fn frame(&self, left: f64, top: f64, height: f64) -> (Frame, f64) {
+    fn frame(&self, left: f64, top: f64, height: f64) -> Frame {
         let (mut x, mut y) = (self.x, self.y);
         let width = self.inner_width();
         if self.chart.equal {
@@ -164,19 +172,18 @@ impl<'c, 'a> Panel<'c, 'a> {
                 axis.hi += 0.5 * spare;
             }
         }
-        let frame = Frame {
+        Frame {
             left: px(left + self.margins.left),
             top: px(top + self.margins.top),
             right: px(left + self.margins.left + width),
             bottom: px(top + self.margins.top + height),
             x,
             y,
-        };
-        (frame, height)
+        }
     }
 
     fn draw(&self, left: f64, top: f64, height: f64) -> Result<Vec<Shape>, String> {
-        let (frame, height) = self.frame(left, top, height);
+        let frame = self.frame(left, top, height);
         let mut shapes = self.axes(&frame, height);
         let drawn = render::shapes(self.chart, &frame)?;
         let keys = &self.entries;
@@ -266,7 +273,7 @@ fn wanted_y(height: f64) -> usize {
 
 /// As many ticks as have room for their labels.
 fn x_ticks(axis: &Axis, width: f64) -> Vec<Tick> {
-    let mut wanted = (width / 60.0) as usize;
+    let mut wanted = (width / 85.0).max(3.0) as usize;
     loop {
         let ticks = axis.ticks(wanted);
         let taken: f64 = ticks

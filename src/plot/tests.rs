@@ -442,3 +442,34 @@ fn files_are_written_where_asked_and_only_under_plain_names() {
         assert!(output::folder().ends_with("book/figures"));
     }
 }
+
+#[test]
+fn labels_of_ticks_have_room_at_the_left() {
+    let wide = |y: f64| [(0.0, y), (1.0, y + 0.004), (8.0, y + 0.001)];
+    for chart in [
+        Chart::new("x", "y").line("", wide(-1e4), Colour::Ink),
+        Chart::new("x", "y").line("", wide(123_456.0), Colour::Ink),
+        // Widened to equal units, the range reaches negative numbers that the data do not have.
+        Chart::new("x", "y")
+            .equal_aspect()
+            .line("", [(0.0, 0.1), (9.0, 1.0)], Colour::Ink),
+    ] {
+        let svg = chart.to_svg().expect("draws");
+        let ends = svg
+            .split("text-anchor=\"end\">")
+            .nth(1)
+            .expect("labels of the y axis");
+        let ends = ends.split("</g>").next().expect("one group");
+        assert!(ends.lines().count() > 3, "{ends}");
+        for line in ends.lines().filter(|line| line.starts_with("<text")) {
+            let x: f64 = line
+                .split('"')
+                .nth(1)
+                .expect("x")
+                .parse()
+                .expect("a number");
+            let label = line.split(['>', '<']).nth(2).expect("a label");
+            assert!(x / 8.0 >= super::text::width(label, 14.0), "{label} at {x}");
+        }
+    }
+}
