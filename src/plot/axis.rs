@@ -27,13 +27,13 @@ impl Axis {
         if value <= 0.0 {
             return -1e3;
         }
-        (value / self.lo).ln() / (self.hi / self.lo).ln()
+        (value.ln() - self.lo.ln()) / (self.hi.ln() - self.lo.ln())
     }
 
     /// The value at a fraction of the way between the ends.
     pub(super) fn value(&self, unit: f64) -> f64 {
         if self.log {
-            self.lo * (unit * (self.hi / self.lo).ln()).exp()
+            (self.lo.ln() + unit * (self.hi.ln() - self.lo.ln())).exp()
         } else {
             self.lo + unit * (self.hi - self.lo)
         }
@@ -50,7 +50,7 @@ impl Axis {
         let mut power = rough.log10().floor() as i32;
         let mut mantissa = [1i64, 2, 5, 10]
             .into_iter()
-            .find(|&m| m as f64 * 10f64.powi(power) >= rough * (1.0 - 1e-9))
+            .find(|&m| m as f64 * 10f64.powi(power) >= 0.8 * rough)
             .unwrap_or(10);
         if mantissa == 10 {
             (mantissa, power) = (1, power + 1);
@@ -140,12 +140,9 @@ mod tests {
 
     #[test]
     fn ticks_are_few_and_round() {
-        assert_eq!(labels(-0.3, 1.1, false, 5), ["0", "0.5", "1"]);
+        assert_eq!(labels(-0.3, 1.1, false, 5), ["0", "0.5", "1.0"]);
         assert_eq!(labels(40.0, 100.0, false, 6), ["40", "50", "60", "70", "80", "90", "100"]);
-        assert_eq!(
-            labels(0.1, 0.35, false, 5),
-            ["0.1", "0.15", "0.2", "0.25", "0.3", "0.35"].map(String::from)
-        );
+        assert_eq!(labels(0.1, 0.35, false, 5), ["0.10", "0.15", "0.20", "0.25", "0.30", "0.35"]);
         assert_eq!(
             labels(1e-8, 1.0, true, 5),
             ["10^{−8}", "10^{−6}", "10^{−4}", "10^{−2}", "10^{0}"]

@@ -192,7 +192,10 @@ impl Diagram {
                 alpha: 0.8,
                 ..Line::new(Colour::Ink, Dash::Solid)
             };
-            shapes.push(Shape::stroke(rounded(spot((left, top)), spot((right, bottom))), line));
+            shapes.push(Shape::stroke(
+                shape::rounded_box(spot((left, top)), spot((right, bottom))),
+                line,
+            ));
             let corner = spot((right - 9.0, bottom - 5.0));
             shapes.push(Shape::text(corner, &plate.label, Face::Maths, HPos::Right, VPos::Bottom));
         }
@@ -214,7 +217,7 @@ impl Diagram {
                 shapes.push(Shape::text(at, &node.label, Face::Maths, h, v));
                 continue;
             }
-            let outline = circle(centre, px(NODE));
+            let outline = shape::circle(centre, px(NODE));
             if node.kind == Kind::Observed {
                 shapes.push(Shape::Fill {
                     outline: outline.clone(),
@@ -288,7 +291,10 @@ impl Diagram {
         let inner = self.plates.iter().filter(within).map(|other| self.plate_bounds(other));
         let nodes = plate.nodes.iter().map(|&n| self.node_bounds(n));
         let [left, top, right, bottom] = nodes.chain(inner).reduce(join).unwrap_or_default();
-        [left - PAD, top - PAD, right + PAD, bottom + PAD + 13.0]
+        // A circle leaves the corner free for the count; a label beside a dot does not.
+        let dots = plate.nodes.iter().any(|&n| self.nodes[n].kind == Kind::Parameter);
+        let count = if dots { 22.0 } else { 12.0 };
+        [left - PAD, top - PAD, right + PAD, bottom + PAD + count]
     }
 
     fn arrow_shapes(&self, from: usize, to: usize, spot: impl Fn(Point) -> Spot) -> [Shape; 2] {
@@ -316,27 +322,4 @@ fn place((x, y): Point) -> Point {
 
 fn join(a: Bounds, b: Bounds) -> Bounds {
     [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]
-}
-
-fn circle((x, y): Spot, radius: i32) -> Vec<Spot> {
-    arc((x, y), radius, 0, 64)
-}
-
-/// Points on a circle, by 64ths of the whole turn.
-fn arc((x, y): Spot, radius: i32, from: i32, to: i32) -> Vec<Spot> {
-    (from..to)
-        .map(|i| {
-            let (sin, cos) = (f64::from(i) * std::f64::consts::TAU / 64.0).sin_cos();
-            let r = f64::from(radius);
-            (x + super::geometry::snap(r * cos), y + super::geometry::snap(r * sin))
-        })
-        .collect()
-}
-
-/// A box with rounded corners.
-fn rounded((x0, y0): Spot, (x1, y1): Spot) -> Vec<Spot> {
-    let r = px(9.0);
-    let corners =
-        [(x1 - r, y1 - r, 0), (x0 + r, y1 - r, 16), (x0 + r, y0 + r, 32), (x1 - r, y0 + r, 48)];
-    corners.into_iter().flat_map(|(x, y, from)| arc((x, y), r, from, from + 17)).collect()
 }

@@ -42,7 +42,9 @@ impl Frame {
     }
 
     pub(super) fn place(&self, (x, y): Point) -> Point {
-        (self.place_x(x), self.place_y(y))
+        // Far outside any figure, yet safe to compute with.
+        let bounded = |value: f64| value.clamp(-1e9, 1e9);
+        (bounded(self.place_x(x)), bounded(self.place_y(y)))
     }
 
     /// Whether a placed point is in the frame or on its edge.

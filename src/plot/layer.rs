@@ -14,10 +14,33 @@ pub(super) enum Layer<'a> {
     Tinted { marks: Vec<(Point, (u8, u8, u8))> },
     Path { points: Vec<Point>, line: Line },
     Area { outline: Vec<Point>, colour: Colour, outlined: bool },
-    Contours { f: Rc<dyn Fn(f64, f64) -> f64 + 'a>, levels: Vec<f64>, colour: Colour },
+    Contours { f: Rc<dyn Fn(f64, f64) -> f64 + 'a>, levels: Vec<f64>, line: Line },
     Curve { f: Rc<dyn Fn(f64) -> f64 + 'a>, line: Line },
     Rule { at: f64, upright: bool, label: String },
     Text { at: Point, text: String },
+}
+
+impl Layer<'_> {
+    /// The sample that stands for this layer in a legend.
+    pub(super) fn key(&self) -> Option<Key> {
+        match self {
+            Layer::Marks { marker, colour, .. } => Some(Key::Mark(*marker, *colour)),
+            Layer::Path { line, .. } | Layer::Curve { line, .. } | Layer::Contours { line, .. } => {
+                Some(Key::Line(Line { closed: false, ..*line }))
+            }
+            Layer::Area { colour, .. } => Some(Key::Area(*colour)),
+            Layer::Tinted { .. } | Layer::Rule { .. } | Layer::Text { .. } => None,
+        }
+    }
+
+    pub(super) fn line_mut(&mut self) -> Option<&mut Line> {
+        match self {
+            Layer::Path { line, .. } | Layer::Curve { line, .. } | Layer::Contours { line, .. } => {
+                Some(line)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Debug for Layer<'_> {

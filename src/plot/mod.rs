@@ -23,6 +23,9 @@ mod shape;
 mod svg;
 mod text;
 
+#[cfg(test)]
+mod tests;
+
 pub use chart::Chart;
 pub use colour::Colour;
 pub use diagram::Diagram;

@@ -5,6 +5,7 @@ use plotters_backend::text_anchor::{HPos, VPos};
 use super::axis::{Axis, Tick};
 use super::chart::Chart;
 use super::geometry::{Frame, px, snap};
+use super::layer::Key;
 use super::shape::{self, Face, Shape};
 use super::{Legend, legend, render, text};
 
@@ -26,6 +27,7 @@ struct Margins {
 /// A chart whose axes and margins are settled, but not yet its height.
 struct Panel<'c, 'a> {
     chart: &'c Chart<'a>,
+    entries: Vec<(String, Key)>,
     x: Axis,
     y: Axis,
     width: f64,
@@ -56,6 +58,7 @@ pub(super) fn draw(charts: &[Chart<'_>], columns: usize) -> Result<String, Strin
         let mut left = 0.0;
         for mut panel in panels {
             (panel.margins.top, panel.margins.bottom) = (head, foot);
+            panel.fit_tick_labels(inner);
             shapes.extend(panel.draw(left, top, inner)?);
             left += panel.width + GUTTER;
         }
@@ -76,6 +79,7 @@ impl<'c, 'a> Panel<'c, 'a> {
         let (x, y) = render::axes(chart)?;
         let mut panel = Panel {
             chart,
+            entries: chart.entries(),
             x,
             y,
             width,
@@ -83,11 +87,11 @@ impl<'c, 'a> Panel<'c, 'a> {
             above: chart.legend == Legend::Above,
         };
         panel.measure(240.0);
-        if chart.legend == Legend::Auto && !chart.keys.is_empty() {
-            let (frame, _) =
+        if chart.legend == Legend::Auto && !panel.entries.is_empty() {
+            let frame =
                 panel.frame(0.0, 0.0, panel.inner_height(panel.margins.top + panel.margins.bottom));
             let drawn = render::shapes(chart, &frame)?;
-            panel.above = legend::free_corner(&chart.keys, &frame, &drawn).is_none();
+            panel.above = legend::free_corner(&panel.entries, &frame, &drawn).is_none();
             panel.measure(240.0);
         }
         Ok(panel)
@@ -95,19 +99,27 @@ impl<'c, 'a> Panel<'c, 'a> {
 
     /// Sets the margins for a plot of about this height.
     fn measure(&mut self, height: f64) {
+        self.fit_tick_labels(height);
         let given = |text: &str| if text.is_empty() { 0.0 } else { LINE };
-        let widest = |ticks: &[Tick]| {
-            ticks.iter().map(|t| text::width(&t.label, Face::Tick.size())).fold(0.0, f64::max)
-        };
-        self.margins.left = widest(&self.y.ticks(wanted_y(height))) + 10.0;
         let inner = self.inner_width();
-        let legend = if self.above { legend::height_above(&self.chart.keys, inner) } else { 0.0 };
+        let legend = if self.above { legend::height_above(&self.entries, inner) } else { 0.0 };
         self.margins.top = 8.0 + given(&self.chart.heading) + given(&self.chart.y.label) + legend;
         self.margins.bottom = 24.0 + given(&self.chart.x.label);
     }
 
+    /// Makes room for the labels that a plot of this height has at its left.
+    fn fit_tick_labels(&mut self, height: f64) {
+        // With equal units the margin bears on the range and so on the labels: the second round
+        // sees what the first has changed.
+        for _ in 0..2 {
+            let ticks = self.frame(0.0, 0.0, height).y.ticks(wanted_y(height));
+            let widths = ticks.iter().map(|t| text::width(&t.label, Face::Tick.size()));
+            self.margins.left = widths.fold(0.0, f64::max) + 10.0;
+        }
+    }
+
     fn inner_width(&self) -> f64 {
-        self.width - self.margins.left - self.margins.right
+        (self.width - self.margins.left - self.margins.right).max(60.0)
     }
 
     /// The height the plot proper would like.
@@ -124,7 +136,7 @@ impl<'c, 'a> Panel<'c, 'a> {
     }
 
     /// The frame at a place on the page, with equal units if wanted, and the final axes.
-    fn frame(&self, left: f64, top: f64, height: f64) -> (Frame, f64) {
+    fn frame(&self, left: f64, top: f64, height: f64) -> Frame {
         let (mut x, mut y) = (self.x, self.y);
         let width = self.inner_width();
         if self.chart.equal {
@@ -136,22 +148,21 @@ impl<'c, 'a> Panel<'c, 'a> {
                 axis.hi += 0.5 * spare;
             }
         }
-        let frame = Frame {
+        Frame {
             left: px(left + self.margins.left),
             top: px(top + self.margins.top),
             right: px(left + self.margins.left + width),
             bottom: px(top + self.margins.top + height),
             x,
             y,
-        };
-        (frame, height)
+        }
     }
 
     fn draw(&self, left: f64, top: f64, height: f64) -> Result<Vec<Shape>, String> {
-        let (frame, height) = self.frame(left, top, height);
+        let frame = self.frame(left, top, height);
         let mut shapes = self.axes(&frame, height);
         let drawn = render::shapes(self.chart, &frame)?;
-        let keys = &self.chart.keys;
+        let keys = &self.entries;
         let key = if keys.is_empty() || self.chart.legend == Legend::Hidden {
             Vec::new()
         } else if self.above {
@@ -174,7 +185,7 @@ impl<'c, 'a> Panel<'c, 'a> {
         {
             if !text.is_empty() {
                 // Over the tick labels: a label on its side is hard to read.
-                let x = if face == Face::Heading { frame.left } else { px(left + 2.0) };
+                let x = px(left + 2.0);
                 shapes.push(Shape::text((x, line), text, face, HPos::Left, VPos::Top));
                 line += px(LINE);
             }
@@ -223,7 +234,7 @@ fn wanted_y(height: f64) -> usize {
 
 /// As many ticks as have room for their labels.
 fn x_ticks(axis: &Axis, width: f64) -> Vec<Tick> {
-    let mut wanted = (width / 70.0) as usize;
+    let mut wanted = (width / 85.0).max(3.0) as usize;
     loop {
         let ticks = axis.ticks(wanted);
         let taken: f64 =

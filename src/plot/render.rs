@@ -177,8 +177,8 @@ pub(super) fn shapes(chart: &Chart<'_>, frame: &Frame) -> Result<Vec<Shape>, Str
                     path(frame, outline.iter().copied(), line, &mut out);
                 }
             }
-            Layer::Contours { f, levels, colour } => {
-                contours(frame, f.as_ref(), levels, *colour, &mut out)?
+            Layer::Contours { f, levels, line } => {
+                contours(frame, f.as_ref(), levels, *line, &mut out)?
             }
             Layer::Rule { at, upright, label } => {
                 rule(frame, *at, *upright, label, &mut out, &mut captions)
@@ -214,7 +214,7 @@ fn contours(
     frame: &Frame,
     f: &dyn Fn(f64, f64) -> f64,
     levels: &[f64],
-    colour: Colour,
+    line: Line,
     out: &mut Vec<Shape>,
 ) -> Result<(), String> {
     let mut bad = None;
@@ -233,17 +233,16 @@ fn contours(
     let (width, height) =
         (f64::from(frame.right - frame.left), f64::from(frame.bottom - frame.top));
     for &level in levels {
-        for line in grid.contour(level) {
-            let closed = line.len() > 2 && line.first() == line.last();
-            let count = line.len() - usize::from(closed);
-            let placed: Vec<Point> = line[..count]
+        for points in grid.contour(level) {
+            let closed = points.len() > 2 && points.first() == points.last();
+            let count = points.len() - usize::from(closed);
+            let placed: Vec<Point> = points[..count]
                 .iter()
                 .map(|&(u, v)| {
                     (f64::from(frame.left) + u * width, f64::from(frame.bottom) - v * height)
                 })
                 .collect();
-            let line = Line { width: 1.25, closed, ..Line::new(colour, Dash::Solid) };
-            out.push(Shape::stroke(snapped(&placed), line));
+            out.push(Shape::stroke(snapped(&placed), Line { closed, ..line }));
         }
     }
     Ok(())
@@ -280,7 +279,8 @@ fn rule(
         let y = snap(y);
         out.push(Shape::stroke(vec![(frame.left, y), (frame.right, y)], line));
         if !label.is_empty() {
-            let above = y - px(18.0) >= frame.top;
+            // Over the frame is room as well: only the label of the axis starts there, at the left.
+            let above = y - px(18.0) >= frame.top - px(16.0);
             let (at, v) = if above { (y - px(2.0), VPos::Bottom) } else { (y + gap, VPos::Top) };
             captions.push(Shape::text((frame.right, at), label, Face::Tick, HPos::Right, v));
         }

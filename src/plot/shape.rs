@@ -8,7 +8,7 @@ use plotters_backend::BackendColor;
 use plotters_backend::text_anchor::{HPos, Pos, VPos};
 
 use super::Colour;
-use super::geometry::{Spot, px};
+use super::geometry::{Spot, px, snap};
 use super::layer::{Dash, Line, Marker};
 use super::svg::{Stroke, Svg};
 
@@ -81,8 +81,8 @@ impl Shape {
             Marker::Dot => &[][..],
             Marker::Shape(k) => Marker::SHAPES[k],
             Marker::Cross => {
-                let arm = px(5.0);
-                let line = Line { width: 2.5, ..Line::new(colour, Dash::Solid) };
+                let arm = px(5.5);
+                let line = Line { width: 3.0, ..Line::new(colour, Dash::Solid) };
                 return [1, -1]
                     .map(|s| {
                         Shape::stroke(vec![(x - arm, y - s * arm), (x + arm, y + s * arm)], line)
@@ -155,4 +155,28 @@ pub(super) fn draw(size: (i32, i32), shapes: &[Shape]) -> String {
     area.present().unwrap_or_else(|error| unreachable!("{error}"));
     drop(area);
     out
+}
+
+/// A circle as a polygon.
+pub(super) fn circle((x, y): Spot, radius: i32) -> Vec<Spot> {
+    arc((x, y), radius, 0, 64)
+}
+
+/// Points on a circle, by 64ths of the whole turn.
+fn arc((x, y): Spot, radius: i32, from: i32, to: i32) -> Vec<Spot> {
+    (from..to)
+        .map(|i| {
+            let (sin, cos) = (f64::from(i) * std::f64::consts::TAU / 64.0).sin_cos();
+            let r = f64::from(radius);
+            (x + snap(r * cos), y + snap(r * sin))
+        })
+        .collect()
+}
+
+/// A box with rounded corners.
+pub(super) fn rounded_box((x0, y0): Spot, (x1, y1): Spot) -> Vec<Spot> {
+    let r = px(9.0);
+    let corners =
+        [(x1 - r, y1 - r, 0), (x0 + r, y1 - r, 16), (x0 + r, y0 + r, 32), (x1 - r, y0 + r, 48)];
+    corners.into_iter().flat_map(|(x, y, from)| arc((x, y), r, from, from + 17)).collect()
 }

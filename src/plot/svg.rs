@@ -80,8 +80,11 @@ impl<'a> Svg<'a> {
         }
         let _ = write!(attributes, " stroke-width=\"{width}\"");
         if !dash.is_empty() {
-            // Round caps would eat the gaps.
-            let _ = write!(attributes, " stroke-dasharray=\"{dash}\" stroke-linecap=\"butt\"");
+            let _ = write!(attributes, " stroke-dasharray=\"{dash}\"");
+            // Dots are the round caps of dashes without length; between dashes caps would eat the gaps.
+            if !dash.starts_with("0 ") {
+                attributes.push_str(" stroke-linecap=\"butt\"");
+            }
         }
         self.push(&attributes, &path(points, closed))
     }
