@@ -1,7 +1,7 @@
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 use xtask::project::Project;
-use xtask::steps::mark;
+use xtask::steps::{mark, report};
 use xtask::{listings, preprocess, tasks};
 
 const HELP: &str = "\
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{} {error:?}", mark("✗", 31));
+            eprintln!("{} {}", mark("✗", 31), report(&error));
             ExitCode::FAILURE
         }
     }

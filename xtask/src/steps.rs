@@ -1,6 +1,6 @@
 //! A list of steps, each told while it runs and again in the closing verdict.
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -66,7 +66,7 @@ impl Steps {
         let (value, result) = match result {
             Ok((value, done)) => (Some(value), Ok(done)),
             Err(error) => {
-                println!("{error:?}");
+                println!("{}", report(&error));
                 let text = error.to_string();
                 let first = text.lines().next().unwrap_or_default();
                 (None, Err(first.trim_end_matches(':').to_owned()))
@@ -117,4 +117,10 @@ pub fn mark(sign: &str, colour: u8) -> String {
     } else {
         sign.to_owned()
     }
+}
+
+/// An error with its causes, one a line, for people: without a backtrace, whatever is set.
+pub fn report(error: &Error) -> String {
+    let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
+    causes.join("\n  because: ")
 }
