@@ -163,7 +163,10 @@ fn a_missing_or_mute_image_is_caught() {
         "<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
     );
     let text = book.fault();
-    assert!(text.contains("the image figures/mute.svg has no alt text"), "{text}");
+    assert!(
+        text.contains("the image figures/mute.svg has no alt text"),
+        "{text}"
+    );
 }
 
 #[test]
