@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
-/// What one `cargo build --workspace --examples` made.
+/// What one `cargo build --examples` made.
 pub struct Built {
     /// Example name → program, for the `chNN_*` examples only.
     pub programs: BTreeMap<String, PathBuf>,
@@ -16,11 +16,12 @@ pub struct Built {
     pub libraries: Vec<PathBuf>,
 }
 
-/// The selection is the whole workspace's, so that `cargo test --workspace` shares every crate.
+/// In the profile and with the features of `cargo run --example` and `cargo test`, so that all of
+/// them share every crate. (`--workspace` would unite the library's features with this program's.)
 pub fn build(project: &Project) -> Result<Built> {
     let output = project
         .cargo()
-        .args(["build", "--workspace", "--examples"])
+        .args(["build", "--package", "mixtures", "--examples"])
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())
         .output()

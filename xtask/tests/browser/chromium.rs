@@ -1,12 +1,11 @@
-//! A headless Chromium and its DevTools protocol: as much as the test needs, over one blocking
-//! connection.
+//! A headless Chromium and its DevTools protocol: as much as the test needs.
 
 use serde_json::{Value, json};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
-use tungstenite::{Message, WebSocket};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -24,7 +23,8 @@ pub struct Chromium {
     process: Child,
     // Deleted when the browser is gone.
     _profile: tempfile::TempDir,
-    socket: WebSocket<TcpStream>,
+    commands: ChildStdin,
+    messages: Receiver<Value>,
     session: String,
     last_id: u64,
     events: Vec<Event>,
@@ -38,7 +38,11 @@ pub struct Event {
 impl Chromium {
     pub fn launch(program: &PathBuf) -> Self {
         let profile = tempfile::tempdir().unwrap();
-        let process = Command::new(program)
+        // The protocol runs over the file descriptors 3 and 4, each message ended by a NUL: no port,
+        // no socket. The shell puts our two pipes there.
+        let mut process = Command::new("sh")
+            .args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null"#])
+            .arg(program)
             .args([
                 "--headless",
                 "--no-sandbox",
@@ -47,30 +51,30 @@ impl Chromium {
             ])
             .args(["--no-first-run", "--disable-background-networking"])
             .args(["--disable-component-update", "--disable-sync"])
-            .args(["--hide-scrollbars", "--remote-debugging-port=0"])
+            .args(["--hide-scrollbars", "--remote-debugging-pipe"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
-            .stdout(Stdio::null())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
-        let port_file = profile.path().join("DevToolsActivePort");
-        let started = Instant::now();
-        let (port, path) = loop {
-            let text = std::fs::read_to_string(&port_file).unwrap_or_default();
-            if let Some((port, path)) = text.split_once('\n') {
-                break (port.to_owned(), path.trim().to_owned());
+        let commands = process.stdin.take().unwrap();
+        let answers = BufReader::new(process.stdout.take().unwrap());
+        let (sender, messages) = mpsc::channel();
+        std::thread::spawn(move || {
+            for message in answers.split(0) {
+                let Ok(message) = message else { break };
+                let message = serde_json::from_slice(&message).expect("the protocol is JSON");
+                if sender.send(message).is_err() {
+                    break;
+                }
             }
-            assert!(started.elapsed() < PATIENCE, "Chromium opened no port");
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        let stream = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let address = format!("ws://127.0.0.1:{port}{path}");
-        let (socket, _) = tungstenite::client(address, stream).unwrap();
+        });
         let mut browser = Self {
             process,
             _profile: profile,
-            socket,
+            commands,
+            messages,
             session: String::new(),
             last_id: 0,
             events: Vec::new(),
@@ -98,9 +102,7 @@ impl Chromium {
         if !self.session.is_empty() {
             command["sessionId"] = json!(self.session);
         }
-        self.socket
-            .send(Message::text(command.to_string()))
-            .unwrap();
+        self.send(&command).expect("Chromium takes commands");
         loop {
             let message = self.receive();
             if message["id"] == self.last_id {
@@ -143,14 +145,13 @@ impl Chromium {
         &self.events
     }
 
+    fn send(&mut self, command: &Value) -> std::io::Result<()> {
+        self.commands.write_all(format!("{command}\0").as_bytes())
+    }
+
     fn receive(&mut self) -> Value {
-        loop {
-            match self.socket.read().expect("Chromium answers in time") {
-                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
-                Message::Close(_) => panic!("Chromium closed the connection"),
-                _ => {}
-            }
-        }
+        let message = self.messages.recv_timeout(PATIENCE);
+        message.expect("Chromium answers in time")
     }
 
     fn keep(&mut self, mut message: Value) {
@@ -167,7 +168,7 @@ impl Drop for Chromium {
     fn drop(&mut self) {
         // Asked to close, the browser ends its children too and leaves its profile alone.
         let close = json!({"id": 0, "method": "Browser.close"});
-        let _ = self.socket.send(Message::text(close.to_string()));
+        let _ = self.send(&close);
         let asked = Instant::now();
         while asked.elapsed() < Duration::from_secs(5) {
             if let Ok(Some(_)) = self.process.try_wait() {
