@@ -29,10 +29,7 @@ pub fn build(project: &Project) -> Result<Built> {
     if !output.status.success() {
         bail!("the examples do not compile (cargo's errors are above)");
     }
-    let mut built = Built {
-        programs: BTreeMap::new(),
-        libraries: Vec::new(),
-    };
+    let mut built = Built { programs: BTreeMap::new(), libraries: Vec::new() };
     for line in output.stdout.split(|&byte| byte == b'\n') {
         let Ok(message) = serde_json::from_slice::<serde_json::Value>(line) else {
             continue;

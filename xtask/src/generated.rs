@@ -29,10 +29,7 @@ impl Generated {
         let chapter = chapter_of(name).context("an example of a chapter")?;
         let mut all = Self::default();
         let example = Some(name.to_owned());
-        let output = File {
-            content: stdout,
-            example: example.clone(),
-        };
+        let output = File { content: stdout, example: example.clone() };
         let path = Path::new("output").join(chapter).with_extension("txt");
         all.files.insert(path, output);
         for (file, content) in files_in(figures)? {
@@ -100,9 +97,9 @@ impl Generated {
                     example: new.example.clone().unwrap_or_default(),
                     difference: first_difference(&old.content, &new.content),
                 },
-                (None, Some(new)) => What::Missing {
-                    example: new.example.clone().unwrap_or_default(),
-                },
+                (None, Some(new)) => {
+                    What::Missing { example: new.example.clone().unwrap_or_default() }
+                }
                 (_, None) => What::Stale,
             };
             let path = Path::new("book").join(path);
@@ -173,10 +170,7 @@ impl fmt::Display for Change {
                 write!(f, "{path}: missing; examples/{example}.rs writes it")
             }
             What::Stale => write!(f, "{path}: no example writes it"),
-            What::Differs {
-                example,
-                difference,
-            } => write!(
+            What::Differs { example, difference } => write!(
                 f,
                 "{path}:{}: not what examples/{example}.rs writes\n{difference}",
                 difference.number
@@ -203,11 +197,7 @@ impl fmt::Display for Line {
 fn window(line: &str, centre: usize) -> String {
     const BEFORE: usize = 60;
     const WIDTH: usize = 140;
-    let start = if centre > WIDTH - 20 {
-        centre - BEFORE
-    } else {
-        0
-    };
+    let start = if centre > WIDTH - 20 { centre - BEFORE } else { 0 };
     let mut rest = line.chars().skip(start);
     let mut shown: String = rest.by_ref().take(WIDTH).collect();
     if start > 0 {
@@ -232,11 +222,7 @@ fn first_difference(old: &[u8], new: &[u8]) -> Line {
                 Some(line) => line.to_owned(),
                 None => format!("{line} (no newline)"),
             };
-            return Line {
-                number,
-                old: old.map(visible),
-                new: new.map(visible),
-            };
+            return Line { number, old: old.map(visible), new: new.map(visible) };
         }
     }
     unreachable!("the lines of a file are finite")

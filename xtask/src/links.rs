@@ -161,10 +161,7 @@ impl Gate<'_> {
         if fragment.is_empty() || facts.ids.contains(fragment.as_ref()) {
             return Ok(());
         }
-        Err(format!(
-            "dead fragment {address}: {} has no id \"{fragment}\"",
-            target.display()
-        ))
+        Err(format!("dead fragment {address}: {} has no id \"{fragment}\"", target.display()))
     }
 
     fn fault(&mut self, page: &Path, needle: &str, cause: String) {
@@ -174,11 +171,7 @@ impl Gate<'_> {
         if source.is_some() && self.faults.iter().any(repeats) {
             return;
         }
-        self.faults.insert(Fault {
-            source,
-            page: page.to_path_buf(),
-            cause,
-        });
+        self.faults.insert(Fault { source, page: page.to_path_buf(), cause });
     }
 }
 
@@ -194,9 +187,7 @@ impl Blame<'_> {
         let text = fs::read_to_string(self.sources.join(&page.source)).unwrap_or_default();
         // A link to a chapter is written with .md and rendered with .html.
         let written = needle.replace(".html", ".md");
-        let line = text
-            .lines()
-            .position(|line| line.contains(needle) || line.contains(&written));
+        let line = text.lines().position(|line| line.contains(needle) || line.contains(&written));
         let line = line.filter(|_| !needle.is_empty()).map(|index| index + 1);
         Some((page.source.clone(), line))
     }
@@ -205,9 +196,7 @@ impl Blame<'_> {
 fn scheme_of(address: &str) -> Option<&str> {
     let (scheme, _) = address.split_once(':')?;
     let valid = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
     valid.then_some(scheme)
 }
 

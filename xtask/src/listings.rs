@@ -44,10 +44,7 @@ pub fn test(project: &Project, built: &Built) -> Result<String> {
     if !status.success() {
         bail!("a listing fails as a reader would run it (rustdoc's report is above)");
     }
-    Ok(format!(
-        "{} examples through the book",
-        built.programs.len()
-    ))
+    Ok(format!("{} examples through the book", built.programs.len()))
 }
 
 /// The child's part of [`test`]. What it links against has been prepared.
@@ -56,11 +53,7 @@ pub fn test_prepared(project: &Project) -> Result<()> {
         let mut book = site::load(project)?;
         every_example_is_run(project, &book)?;
         let crates = project.listing_crates();
-        book.test(vec![
-            crates
-                .to_str()
-                .context("the checkout's path is not UTF-8")?,
-        ])
+        book.test(vec![crates.to_str().context("the checkout's path is not UTF-8")?])
     })
 }
 

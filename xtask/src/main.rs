@@ -46,10 +46,7 @@ fn run() -> Result<()> {
     let (open, screens, prepared) = (flag("--open"), flag("--screens"), flag("--prepared"));
     let rest = arguments.finish();
     if !rest.is_empty() {
-        bail!(
-            "unknown argument {}; see `cargo xtask --help`",
-            rest[0].display()
-        );
+        bail!("unknown argument {}; see `cargo xtask --help`", rest[0].display());
     }
     let project = Project::locate()?;
     match task.as_deref() {

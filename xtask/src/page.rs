@@ -23,11 +23,7 @@ pub struct Link {
 
 impl Link {
     pub fn load(element: &str, address: impl Into<String>) -> Self {
-        Self {
-            element: element.into(),
-            address: address.into(),
-            loads: true,
-        }
+        Self { element: element.into(), address: address.into(), loads: true }
     }
 }
 
@@ -76,10 +72,7 @@ impl PageFacts {
             "a" | "area" => {
                 self.ids.extend(element.attr("name").map(str::to_owned));
                 if let Some(address) = element.attr("href") {
-                    self.links.push(Link {
-                        loads: false,
-                        ..Link::load(name, address)
-                    });
+                    self.links.push(Link { loads: false, ..Link::load(name, address) });
                 }
             }
             "base" => self.base = element.attr("href").unwrap_or_default().to_owned(),
@@ -88,10 +81,8 @@ impl PageFacts {
                 let said = ["canonical", "alternate", "license", "author"];
                 let rel = element.attr("rel").unwrap_or_default();
                 if let Some(address) = element.attr("href") {
-                    self.links.push(Link {
-                        loads: !said.contains(&rel),
-                        ..Link::load(name, address)
-                    });
+                    self.links
+                        .push(Link { loads: !said.contains(&rel), ..Link::load(name, address) });
                 }
             }
             "code" if text().trim().is_empty() => {
@@ -168,9 +159,7 @@ impl PageFacts {
 /// The byte where a backslash and a letter stand together.
 fn tex_command(text: &str) -> Option<usize> {
     let pairs = text.as_bytes().windows(2);
-    pairs
-        .into_iter()
-        .position(|pair| pair[0] == b'\\' && pair[1].is_ascii_alphabetic())
+    pairs.into_iter().position(|pair| pair[0] == b'\\' && pair[1].is_ascii_alphabetic())
 }
 
 /// The start of a text, up to the end of its line.

@@ -20,10 +20,7 @@ impl Project {
             _ => located_by_cargo()?,
         };
         if !root.join("book.toml").is_file() {
-            bail!(
-                "{}: no book.toml here; run `cargo xtask` inside the checkout",
-                root.display()
-            );
+            bail!("{}: no book.toml here; run `cargo xtask` inside the checkout", root.display());
         }
         Ok(Self { root })
     }

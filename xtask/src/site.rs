@@ -35,11 +35,7 @@ pub fn build(project: &Project) -> Result<Site> {
         }
         bail!("the rendered book has faults:{list}");
     }
-    Ok(Site {
-        index: site.join("index.html"),
-        pages: checked.pages,
-        links: checked.links,
-    })
+    Ok(Site { index: site.join("index.html"), pages: checked.pages, links: checked.links })
 }
 
 /// The book with this program's own preprocessor in place of the command that book.toml names.
@@ -80,22 +76,13 @@ fn pages(book: &MDBook) -> Result<Vec<Page>> {
         } else {
             path.with_extension("html")
         };
-        pages.push(Page {
-            html,
-            source: source.clone(),
-        });
+        pages.push(Page { html, source: source.clone() });
     }
     let first = pages.first().context("the book has no chapter")?;
-    if !pages
-        .iter()
-        .any(|page| page.html == Path::new("index.html"))
-    {
+    if !pages.iter().any(|page| page.html == Path::new("index.html")) {
         // mdBook writes the first chapter a second time, as the front page.
         let source = first.source.clone();
-        pages.push(Page {
-            html: "index.html".into(),
-            source,
-        });
+        pages.push(Page { html: "index.html".into(), source });
     }
     Ok(pages)
 }

@@ -44,11 +44,7 @@ struct Step {
 
 impl Steps {
     pub fn new(planned: usize) -> Self {
-        Self {
-            started: Instant::now(),
-            finished: Vec::new(),
-            planned,
-        }
+        Self { started: Instant::now(), finished: Vec::new(), planned }
     }
 
     /// Runs one step. A failure is kept for the verdict, and the steps after it still run, so that

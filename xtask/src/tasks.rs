@@ -47,9 +47,7 @@ pub fn bless(project: &Project) -> Result<()> {
 /// Every test, cheap ones first.
 pub fn test(project: &Project) -> Result<()> {
     let mut steps = Steps::new(10);
-    steps.check("the library draws without system fonts", || {
-        no_system_fonts(project)
-    });
+    steps.check("the library draws without system fonts", || no_system_fonts(project));
     let built = steps.run("the examples compile", || {
         let built = examples::build(project)?;
         let line = format!("{} examples", built.programs.len());
@@ -58,15 +56,11 @@ pub fn test(project: &Project) -> Result<()> {
     // FMA and AVX2 off is another CPU as far as the C library's `exp` and `ln` go.
     let cpu = ("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-FMA,-AVX2");
     let (one, three) = (("RAYON_NUM_THREADS", "1"), ("RAYON_NUM_THREADS", "3"));
-    steps.check("generated content is current", || {
-        current(project, built.as_ref(), &[])
-    });
+    steps.check("generated content is current", || current(project, built.as_ref(), &[]));
     steps.check("the same on a CPU without FMA and AVX2, one thread", || {
         current(project, built.as_ref(), &[cpu, one])
     });
-    steps.check("the same on three threads", || {
-        current(project, built.as_ref(), &[three])
-    });
+    steps.check("the same on three threads", || current(project, built.as_ref(), &[three]));
     let site = steps.run("the book builds and passes the gates", || {
         let site = site::build(project)?;
         let line = site_line(&site);
@@ -75,9 +69,7 @@ pub fn test(project: &Project) -> Result<()> {
     steps.check("the book's listings compile and run", || {
         listings::test(project, needed(built.as_ref())?)
     });
-    steps.check("the tests of the machinery", || {
-        cargo_test(project, "xtask")
-    });
+    steps.check("the tests of the machinery", || cargo_test(project, "xtask"));
     steps.check("the tests of the library, equations and solutions", || {
         cargo_test(project, "mixtures")
     });
@@ -120,10 +112,7 @@ pub fn browser(project: &Project, screens: bool) -> Result<Done> {
 }
 
 fn site_line(site: &Site) -> String {
-    format!(
-        "the book is built: {} pages, {} internal links, no fault",
-        site.pages, site.links
-    )
+    format!("the book is built: {} pages, {} internal links, no fault", site.pages, site.links)
 }
 
 fn needed(built: Option<&Built>) -> Result<&Built> {
@@ -173,13 +162,7 @@ fn no_system_fonts(project: &Project) -> Result<String> {
     for font in ["ttf-parser", "ab_glyph", "font-kit"] {
         let output = project
             .cargo()
-            .args([
-                "tree",
-                "--edges",
-                "normal,build,features",
-                "--package",
-                "mixtures",
-            ])
+            .args(["tree", "--edges", "normal,build,features", "--package", "mixtures"])
             .args(["--invert", font])
             .output()?;
         let tree = String::from_utf8_lossy(&output.stdout);
@@ -189,10 +172,7 @@ fn no_system_fonts(project: &Project) -> Result<String> {
             bail!("cargo tree failed: {}", error.trim_end());
         }
         if !tree.trim().is_empty() {
-            bail!(
-                "{font} is among the library's dependencies:\n{}",
-                tree.trim_end()
-            );
+            bail!("{font} is among the library's dependencies:\n{}", tree.trim_end());
         }
     }
     Ok("neither ttf-parser, ab_glyph nor font-kit in its tree".into())

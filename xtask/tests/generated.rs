@@ -58,11 +58,7 @@ impl Fixture {
 #[test]
 fn a_stale_output_is_caught_with_its_first_differing_line() {
     let fixture = Fixture::new();
-    fs::write(
-        fixture.path("book/output/ch01.txt"),
-        "# The fit\nmu = 1.4\nsigma = 2\n",
-    )
-    .unwrap();
+    fs::write(fixture.path("book/output/ch01.txt"), "# The fit\nmu = 1.4\nsigma = 2\n").unwrap();
     assert_eq!(
         fixture.changes(),
         "book/output/ch01.txt:2: not what examples/ch01_one.rs writes\n      \
@@ -75,26 +71,12 @@ fn a_stale_output_is_caught_with_its_first_differing_line() {
 #[test]
 fn a_shorter_output_and_a_lost_newline_are_caught() {
     let fixture = Fixture::new();
-    fs::write(
-        fixture.path("book/output/ch01.txt"),
-        "# The fit\nmu = 1.5\n",
-    )
-    .unwrap();
+    fs::write(fixture.path("book/output/ch01.txt"), "# The fit\nmu = 1.5\n").unwrap();
     let text = fixture.changes();
-    assert!(
-        text.contains("ch01.txt:3") && text.contains("(the file ends here)"),
-        "{text}"
-    );
-    fs::write(
-        fixture.path("book/output/ch01.txt"),
-        "# The fit\nmu = 1.5\nsigma = 2",
-    )
-    .unwrap();
+    assert!(text.contains("ch01.txt:3") && text.contains("(the file ends here)"), "{text}");
+    fs::write(fixture.path("book/output/ch01.txt"), "# The fit\nmu = 1.5\nsigma = 2").unwrap();
     let text = fixture.changes();
-    assert!(
-        text.contains("ch01.txt:3") && text.contains("sigma = 2 (no newline)"),
-        "{text}"
-    );
+    assert!(text.contains("ch01.txt:3") && text.contains("sigma = 2 (no newline)"), "{text}");
 }
 
 #[test]
@@ -148,9 +130,7 @@ fn an_unchanged_file_is_not_touched() {
 fn two_examples_that_draw_one_figure_are_caught() {
     let fixture = Fixture::new();
     let mut all = fixture.generated("ch01_one").unwrap();
-    let error = all
-        .merge(fixture.generated("ch02_two").unwrap())
-        .unwrap_err();
+    let error = all.merge(fixture.generated("ch02_two").unwrap()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "book/figures/points.svg: written by examples/ch01_one.rs and by \
@@ -163,9 +143,6 @@ fn a_figure_that_is_no_svg_is_caught() {
     let mut fixture = Fixture::new();
     fixture.figures.push(("points.png", "x"));
     let error = fixture.generated("ch01_one").unwrap_err().to_string();
-    assert!(
-        error.contains("examples/ch01_one.rs wrote points.png"),
-        "{error}"
-    );
+    assert!(error.contains("examples/ch01_one.rs wrote points.png"), "{error}");
     assert!(!Path::new(&fixture.path("book/figures/points.png")).exists());
 }

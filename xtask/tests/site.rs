@@ -21,9 +21,7 @@ Back to [the preface](preface.md#the-map) and [its top](preface.md), and out to
 
 impl Book {
     fn new() -> Self {
-        let book = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let book = Self { folder: tempfile::tempdir().unwrap() };
         book.write("book.toml", BOOK_TOML);
         book.write("book/macros.tex", "");
         book.write(
@@ -101,23 +99,14 @@ fn a_book_without_faults_passes() {
     let book = Book::new();
     let site = book.build().unwrap();
     assert!(site.links > 0 && site.index.is_file());
-    assert_eq!(
-        site.index,
-        book.folder.path().join("target/book/index.html")
-    );
+    assert_eq!(site.index, book.folder.path().join("target/book/index.html"));
 }
 
 #[test]
 fn a_dead_link_is_caught() {
-    caught(
-        "[gone](ch99-gone.html)",
-        "dead link ch99-gone.html: ch99-gone.html is no file",
-    );
+    caught("[gone](ch99-gone.html)", "dead link ch99-gone.html: ch99-gone.html is no file");
     caught("[gone](ch99-gone.md)", "dead link ch99-gone.html");
-    caught(
-        "[out](../secret.html)",
-        "dead link ../secret.html: it leaves the book",
-    );
+    caught("[out](../secret.html)", "dead link ../secret.html: it leaves the book");
 }
 
 #[test]
@@ -148,67 +137,39 @@ fn a_load_from_outside_is_caught() {
 #[test]
 fn an_absolute_address_is_caught() {
     caught("[root](/preface.html)", "/preface.html is absolute");
-    caught(
-        "[disk](file:///etc/hostname)",
-        "file:///etc/hostname names a file of this machine",
-    );
+    caught("[disk](file:///etc/hostname)", "file:///etc/hostname names a file of this machine");
 }
 
 #[test]
 fn a_missing_or_mute_image_is_caught() {
     caught("![a plot](figures/gone.svg)", "dead link figures/gone.svg");
     let book = Book::with("![](figures/mute.svg)");
-    book.write(
-        "book/figures/mute.svg",
-        "<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
-    );
+    book.write("book/figures/mute.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
     let text = book.fault();
-    assert!(
-        text.contains("the image figures/mute.svg has no alt text"),
-        "{text}"
-    );
+    assert!(text.contains("the image figures/mute.svg has no alt text"), "{text}");
 }
 
 #[test]
 fn leftovers_of_the_source_are_caught() {
-    caught(
-        "<p>{{#nothing such}}</p>",
-        "an unresolved directive is left: {{#nothing such}}",
-    );
-    caught_at(
-        "book/notation.md: ",
-        "<p>&#36;&#36;x</p>",
-        "raw TeX is left: $$x",
-    );
-    caught_at(
-        "book/notation.md: ",
-        "<p>&#92;frac</p>",
-        "raw TeX is left: \\frac",
-    );
+    caught("<p>{{#nothing such}}</p>", "an unresolved directive is left: {{#nothing such}}");
+    caught_at("book/notation.md: ", "<p>&#36;&#36;x</p>", "raw TeX is left: $$x");
+    caught_at("book/notation.md: ", "<p>&#92;frac</p>", "raw TeX is left: \\frac");
 }
 
 #[test]
 fn an_empty_listing_is_caught() {
     let text = Book::with("<pre><code class=\"language-text\"></code></pre>").fault();
-    assert!(
-        text.contains("book/notation.md: an empty listing"),
-        "{text}"
-    );
+    assert!(text.contains("book/notation.md: an empty listing"), "{text}");
 }
 
 #[test]
 fn an_id_given_twice_is_caught() {
-    caught(
-        "<span id=\"twin\"></span><b id=\"twin\">b</b>",
-        "the id \"twin\" stands twice",
-    );
+    caught("<span id=\"twin\"></span><b id=\"twin\">b</b>", "the id \"twin\" stands twice");
 }
 
 #[test]
 fn code_may_mention_what_prose_may_not() {
-    Book::with("The command `\\frac`, the fence `$$` and `{{#…}}`.")
-        .build()
-        .unwrap();
+    Book::with("The command `\\frac`, the fence `$$` and `{{#…}}`.").build().unwrap();
 }
 
 #[test]
@@ -221,19 +182,10 @@ fn a_warning_of_mdbook_fails_the_build() {
 #[test]
 fn a_style_sheet_that_loads_from_outside_is_caught() {
     let book = Book::new();
-    book.write(
-        "book.toml",
-        &format!("{BOOK_TOML}\n[output.html]\nadditional-css = [\"a.css\"]\n"),
-    );
-    book.write(
-        "a.css",
-        "@font-face { src: url(\"https://example.org/a.woff2\"); }",
-    );
+    book.write("book.toml", &format!("{BOOK_TOML}\n[output.html]\nadditional-css = [\"a.css\"]\n"));
+    book.write("a.css", "@font-face { src: url(\"https://example.org/a.woff2\"); }");
     let text = book.fault();
-    assert!(
-        text.contains("loads https://example.org/a.woff2 from outside"),
-        "{text}"
-    );
+    assert!(text.contains("loads https://example.org/a.woff2 from outside"), "{text}");
     book.write("a.css", "@font-face { src: url('gone.woff2'); }");
     let text = book.fault();
     assert!(text.contains("dead link gone.woff2"), "{text}");

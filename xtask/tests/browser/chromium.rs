@@ -43,12 +43,7 @@ impl Chromium {
         let mut process = Command::new("sh")
             .args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null"#])
             .arg(program)
-            .args([
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-            ])
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"])
             .args(["--no-first-run", "--disable-background-networking"])
             .args(["--disable-component-update", "--disable-sync"])
             .args(["--hide-scrollbars", "--remote-debugging-pipe"])
@@ -118,11 +113,7 @@ impl Chromium {
     pub fn load(&mut self, address: &str) {
         self.events.clear();
         self.call("Page.navigate", json!({"url": address}));
-        while !self
-            .events
-            .iter()
-            .any(|e| e.method == "Page.loadEventFired")
-        {
+        while !self.events.iter().any(|e| e.method == "Page.loadEventFired") {
             let message = self.receive();
             self.keep(message);
         }
@@ -133,10 +124,7 @@ impl Chromium {
         let params = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
         let result = self.call("Runtime.evaluate", params);
         let exception = &result["exceptionDetails"];
-        assert!(
-            exception.is_null(),
-            "the test's own script failed: {exception}"
-        );
+        assert!(exception.is_null(), "the test's own script failed: {exception}");
         result["result"]["value"].clone()
     }
 
@@ -156,10 +144,7 @@ impl Chromium {
 
     fn keep(&mut self, mut message: Value) {
         if let Some(method) = message["method"].as_str() {
-            self.events.push(Event {
-                method: method.to_owned(),
-                params: message["params"].take(),
-            });
+            self.events.push(Event { method: method.to_owned(), params: message["params"].take() });
         }
     }
 }

@@ -47,12 +47,7 @@ impl Pages {
 impl Look {
     pub fn all() -> [Self; 4] {
         let look = |theme, width| Self { theme, width };
-        [
-            look("light", 1280),
-            look("light", 390),
-            look("navy", 1280),
-            look("navy", 390),
-        ]
+        [look("light", 1280), look("light", 390), look("navy", 1280), look("navy", 390)]
     }
 
     /// Loads the page and gathers its faults.
@@ -67,32 +62,24 @@ impl Look {
             "width": self.width, "height": 800, "deviceScaleFactor": 1, "mobile": false
         });
         browser.call("Emulation.setDeviceMetricsOverride", metrics);
-        let theme = format!(
-            "try {{ localStorage.setItem('mdbook-theme', '{}') }} catch {{}}",
-            self.theme
-        );
-        let script = browser.call(
-            "Page.addScriptToEvaluateOnNewDocument",
-            json!({ "source": theme }),
-        );
+        let theme =
+            format!("try {{ localStorage.setItem('mdbook-theme', '{}') }} catch {{}}", self.theme);
+        let script =
+            browser.call("Page.addScriptToEvaluateOnNewDocument", json!({ "source": theme }));
         browser.load(&format!("file://{}/{page}", site.display()));
         let facts = browser.evaluate(include_str!("look.js"));
         browser.call("Page.removeScriptToEvaluateOnNewDocument", script);
 
         let mut faults: Vec<String> = strings(&facts["faults"]);
         faults.extend(browser.events().iter().filter_map(fault));
-        let themed = strings(&facts["themed"])
-            .iter()
-            .any(|class| class == self.theme);
+        let themed = strings(&facts["themed"]).iter().any(|class| class == self.theme);
         if facts["sidebar"] != 0 && !themed {
             faults.push("the theme was not taken up".to_owned());
         }
         let weight = weight(browser.events(), site);
         if weight > BUDGET {
             let kilobytes = weight.div_ceil(1000);
-            faults.push(format!(
-                "the page weighs {kilobytes} KB without its figures"
-            ));
+            faults.push(format!("the page weighs {kilobytes} KB without its figures"));
         }
         if let Some(folder) = screens {
             let stem = page.trim_end_matches(".html");
@@ -103,18 +90,13 @@ impl Look {
         let named = unique
             .into_iter()
             .map(|fault| format!("{page} ({}, {} px): {fault}", self.theme, self.width));
-        Seen {
-            faults: named.collect(),
-            weight,
-        }
+        Seen { faults: named.collect(), weight }
     }
 }
 
 fn strings(list: &Value) -> Vec<String> {
     let texts = list.as_array().into_iter().flatten();
-    texts
-        .filter_map(|v| v.as_str().map(str::to_owned))
-        .collect()
+    texts.filter_map(|v| v.as_str().map(str::to_owned)).collect()
 }
 
 /// What an event tells against the page, if anything.
@@ -124,13 +106,8 @@ fn fault(event: &Event) -> Option<String> {
         "Runtime.exceptionThrown" => {
             let details = &params["exceptionDetails"];
             let thrown = details["exception"]["description"].as_str();
-            let text = thrown
-                .or(details["text"].as_str())
-                .unwrap_or("an exception");
-            Some(format!(
-                "uncaught: {}",
-                text.lines().next().unwrap_or_default()
-            ))
+            let text = thrown.or(details["text"].as_str()).unwrap_or("an exception");
+            Some(format!("uncaught: {}", text.lines().next().unwrap_or_default()))
         }
         "Runtime.consoleAPICalled" if params["type"] == "error" || params["type"] == "assert" => {
             let first = &params["args"][0];
@@ -140,10 +117,7 @@ fn fault(event: &Event) -> Option<String> {
         "Log.entryAdded" if params["entry"]["level"] == "error" => {
             let entry = &params["entry"];
             let at = entry["url"].as_str().unwrap_or_default();
-            Some(format!(
-                "the browser logs: {} {at}",
-                entry["text"].as_str()?
-            ))
+            Some(format!("the browser logs: {} {at}", entry["text"].as_str()?))
         }
         "Network.requestWillBeSent" => {
             let address = params["request"]["url"].as_str()?;
@@ -154,10 +128,7 @@ fn fault(event: &Event) -> Option<String> {
         "Network.webSocketCreated" => Some(format!("a socket is opened: {}", params["url"])),
         "Network.loadingFailed" if params["canceled"] != true => {
             let error = params["errorText"].as_str().unwrap_or("?");
-            Some(format!(
-                "a load fails: {error} ({})",
-                params["type"].as_str()?
-            ))
+            Some(format!("a load fails: {error} ({})", params["type"].as_str()?))
         }
         _ => None,
     }
