@@ -76,10 +76,17 @@ impl Look {
         if facts["sidebar"] != 0 && !themed {
             faults.push("the theme was not taken up".to_owned());
         }
-        let weight = weight(browser.events(), site);
+        let loaded = loaded(browser.events(), site);
+        let weight = loaded.iter().map(|(size, _)| size).sum();
         if weight > BUDGET {
-            let kilobytes = weight.div_ceil(1000);
-            faults.push(format!("the page weighs {kilobytes} KB without its figures"));
+            let kilobytes = |bytes: u64| bytes.div_ceil(1000);
+            let heaviest =
+                loaded.iter().take(5).map(|(size, path)| format!("{path} {}", kilobytes(*size)));
+            faults.push(format!(
+                "the page weighs {} KB without its figures: {} …",
+                kilobytes(weight),
+                heaviest.collect::<Vec<_>>().join(", ")
+            ));
         }
         if let Some(folder) = screens {
             let stem = page.trim_end_matches(".html");
@@ -134,7 +141,8 @@ fn fault(event: &Event) -> Option<String> {
     }
 }
 
-fn weight(events: &[Event], site: &Path) -> u64 {
+/// What the page requested, figures aside, with its size on disk, the heaviest first.
+fn loaded<'a>(events: &'a [Event], site: &Path) -> Vec<(u64, &'a str)> {
     let root = format!("file://{}/", site.display());
     let requested: BTreeSet<&str> = events
         .iter()
@@ -143,8 +151,10 @@ fn weight(events: &[Event], site: &Path) -> u64 {
         .filter_map(|address| address.split(['?', '#']).next())
         .filter(|path| !path.starts_with("figures/"))
         .collect();
-    let sizes = requested.iter().map(|path| fs::metadata(site.join(path)));
-    sizes.map(|size| size.map_or(0, |size| size.len())).sum()
+    let size = |path: &str| fs::metadata(site.join(path)).map_or(0, |file| file.len());
+    let mut sizes: Vec<_> = requested.iter().map(|&path| (size(path), path)).collect();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    sizes
 }
 
 fn screenshot(browser: &mut Chromium, width: u32, height: &Value, file: &Path) {
