@@ -143,15 +143,19 @@ fn an_absolute_address_is_caught() {
 #[test]
 fn a_missing_or_mute_image_is_caught() {
     caught("![a plot](figures/gone.svg)", "dead link figures/gone.svg");
-    let book = Book::with("![](figures/mute.svg)");
-    book.write("book/figures/mute.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
+    let book = Book::with("![](pictures/mute.svg)");
+    book.write("book/pictures/mute.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
     let text = book.fault();
-    assert!(text.contains("the image figures/mute.svg has no alt text"), "{text}");
+    assert!(text.contains("the image pictures/mute.svg has no alt text"), "{text}");
 }
 
 #[test]
 fn leftovers_of_the_source_are_caught() {
-    caught("<p>{{#nothing such}}</p>", "an unresolved directive is left: {{#nothing such}}");
+    caught_at(
+        "book/notation.md: ",
+        "<p>&#123;&#123;#nothing such}}</p>",
+        "an unresolved directive is left: {{#nothing such}}",
+    );
     caught_at("book/notation.md: ", "<p>&#36;&#36;x</p>", "raw TeX is left: $$x");
     caught_at("book/notation.md: ", "<p>&#92;frac</p>", "raw TeX is left: \\frac");
 }
