@@ -42,7 +42,7 @@ pub fn test(project: &Project, built: &Built) -> Result<String> {
         .current_dir(&project.root)
         .status()?;
     if !status.success() {
-        bail!("a listing fails as a reader would run it (rustdoc's report is above)");
+        bail!("the listings fail; the report is above");
     }
     Ok(format!("{} examples through the book", built.programs.len()))
 }

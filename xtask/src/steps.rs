@@ -63,9 +63,7 @@ impl Steps {
             Ok((value, done)) => (Some(value), Ok(done)),
             Err(error) => {
                 println!("{}", report(&error));
-                let text = error.to_string();
-                let first = text.lines().next().unwrap_or_default();
-                (None, Err(first.trim_end_matches(':').to_owned()))
+                (None, Err(headline(&error)))
             }
         };
         let step = Step { name, result, took };
@@ -119,4 +117,12 @@ pub fn mark(sign: &str, colour: u8) -> String {
 pub fn report(error: &Error) -> String {
     let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
     causes.join("\n  because: ")
+}
+
+/// The first line of every cause, on one line.
+fn headline(error: &Error) -> String {
+    let first =
+        |text: String| text.lines().next().unwrap_or_default().trim_end_matches(':').to_owned();
+    let lines: Vec<_> = error.chain().map(|cause| first(cause.to_string())).collect();
+    lines.join(": ")
 }
