@@ -1,0 +1,130 @@
+//! What can be said only of the whole book: that nothing is left over.
+
+use std::collections::BTreeSet;
+
+use super::book::{Collected, chapter_number};
+use super::fault::Faults;
+use super::project::{Project, files, stem};
+use super::render::Shown;
+
+pub fn check(
+    project: &Project,
+    collected: &Collected,
+    shown: &Shown,
+    faults: &mut Faults,
+) -> anyhow::Result<()> {
+    unshown(project, shown, faults);
+    unlisted_pages(project, collected, faults)?;
+    examples_and_chapters(project, collected, faults);
+    Ok(())
+}
+
+fn unshown(project: &Project, shown: &Shown, faults: &mut Faults) {
+    for (path, file) in &project.rust {
+        for (name, anchor) in &file.anchors {
+            if !shown.anchors.contains(&(path.clone(), name.clone())) {
+                faults.add(
+                    path,
+                    anchor.line,
+                    format!("no page shows the anchor `{name}`"),
+                    "include it, or remove its two lines",
+                );
+            }
+        }
+    }
+    for (chapter, output) in &project.outputs {
+        let file = format!("{}/output/{chapter}.txt", project.src);
+        let mut names = BTreeSet::new();
+        for section in &output.sections {
+            if !names.insert(&section.name) {
+                faults.add(
+                    &file,
+                    section.line,
+                    format!("the section `# {}` comes twice", section.name),
+                    "let the example give each section a name of its own",
+                );
+            } else if !shown.sections.contains(&(chapter.clone(), section.name.clone())) {
+                faults.add(
+                    &file,
+                    section.line,
+                    format!("no page shows the section `# {}`", section.name),
+                    format!(
+                        "show it with `{{{{#output {chapter}: {}}}}}`, or do not print it",
+                        section.name
+                    ),
+                );
+            }
+        }
+    }
+    for name in &project.figures {
+        if !shown.figures.contains(name) {
+            faults.add(
+                format!("{}/figures/{name}.svg", project.src),
+                0,
+                "no page shows this figure",
+                format!("show it with `:::figure {name} | …`, or do not draw it"),
+            );
+        }
+    }
+    for (stem, tests) in &project.checks {
+        for test in tests {
+            if !shown.checks.contains(&(stem.clone(), test.name.clone())) {
+                faults.add(
+                    format!("tests/equations/{stem}.rs"),
+                    test.line,
+                    format!("the test `{}` checks no numbered result", test.name),
+                    format!(
+                        "number the equation with `:::result {} | …`, or rename the test",
+                        test.name.replace('_', "-")
+                    ),
+                );
+            }
+        }
+    }
+}
+
+fn unlisted_pages(
+    project: &Project,
+    collected: &Collected,
+    faults: &mut Faults,
+) -> anyhow::Result<()> {
+    let summary = format!("{}/SUMMARY.md", project.src);
+    for (path, _) in files(&project.root, &project.src, "md")? {
+        if path != summary && !collected.pages.iter().any(|page| page.file == path) {
+            faults.add(path, 0, "SUMMARY.md does not list this page", "list it, or remove it");
+        }
+    }
+    Ok(())
+}
+
+fn examples_and_chapters(project: &Project, collected: &Collected, faults: &mut Faults) {
+    let mut chapters = BTreeSet::new();
+    for page in &collected.pages {
+        if chapter_number(&page.stem).is_none() {
+            continue;
+        }
+        chapters.insert(page.stem.as_str());
+        let examples = project.examples(&page.stem);
+        if examples.len() != 1 {
+            faults.add(
+                &page.file,
+                0,
+                format!("{} examples are named examples/{}_*.rs", examples.len(), page.stem),
+                "a chapter has exactly one program",
+            );
+        }
+    }
+    let examples = project.rust.keys().filter(|p| p.starts_with("examples/"));
+    for path in examples {
+        let name = stem(path);
+        let chapter = name.split('_').next().unwrap_or_default();
+        if !chapters.contains(chapter) {
+            faults.add(
+                path,
+                0,
+                "no chapter belongs to this example",
+                "name it examples/chNN_name.rs after a chapter that SUMMARY.md lists",
+            );
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! TeX to MathML, in a form that Markdown passes through unharmed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
+
+use math_core::{LatexToMathML, MathCoreConfig, MathDisplay};
+
+use super::fault::Faults;
+
+/// A fault inside one formula: the line within it, counted from 0, and what is wrong.
+#[derive(Debug, PartialEq)]
+pub struct TexError {
+    pub line: usize,
+    pub cause: String,
+    pub cure: String,
+}
+
+pub struct Math {
+    converter: LatexToMathML,
+    macros: HashMap<String, Macro>,
+}
+
+#[derive(Debug, Clone)]
+struct Macro {
+    arguments: usize,
+    body: String,
+}
+
+/// Nested expansions beyond this can only be a macro that expands to itself.
+const DEEPEST_EXPANSION: usize = 20;
+
+impl Math {
+    /// Reads the `\newcommand{\name}[n]{body}` lines of `source`, the content of `file`.
+    pub fn new(source: &str, file: &str, faults: &mut Faults) -> Self {
+        let mut macros = HashMap::new();
+        for (i, line) in source.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('%') {
+                continue;
+            }
+            match parse_macro(line) {
+                Some((name, definition)) => {
+                    if macros.insert(name.clone(), definition).is_some() {
+                        faults.add(
+                            file,
+                            i + 1,
+                            format!("`\\{name}` is defined twice"),
+                            "keep one definition",
+                        );
+                    }
+                }
+                None => faults.add(
+                    file,
+                    i + 1,
+                    "this line is no macro definition",
+                    "write `\\newcommand{\\name}[n]{body}` on one line, or a `%` comment",
+                ),
+            }
+        }
+        // Without macros of its own, the converter has nothing that could be wrong.
+        let converter = LatexToMathML::new(MathCoreConfig::default()).unwrap_or_default();
+        Math { converter, macros }
+    }
+
+    /// MathML on one line, with every character escaped that Markdown could take for its own.
+    pub fn render(&self, tex: &str, display: bool) -> Result<String, TexError> {
+        let expanded = self.expand(tex, 0)?;
+        // math-core prints the option of `\\[4pt]` as text.
+        if let Some(at) = row_with_option(&expanded) {
+            return Err(TexError {
+                line: expanded[..at].matches('\n').count(),
+                cause: "`\\\\[…]` with a length is not supported".into(),
+                cure: "use plain `\\\\`".into(),
+            });
+        }
+        let style = if display { MathDisplay::Block } else { MathDisplay::Inline };
+        let mathml = self
+            .converter
+            .convert_with_local_state(&expanded, style)
+            .map_err(|error| {
+                let start = error.0.start.min(expanded.len());
+                TexError {
+                    line: expanded.get(..start).map_or(0, |before| before.matches('\n').count()),
+                    cause: format!("bad TeX in `{}`: {error}", one_line(tex)),
+                    cure: "correct the formula, or define the macro in macros.tex".into(),
+                }
+            })?
+            .mathml;
+        let mathml = markdown_safe(&mathml);
+        if let Some(c) = mathml.chars().find(|c| !in_font(*c)) {
+            return Err(TexError {
+                line: 0,
+                cause: format!(
+                    "`{}` needs U+{:04X} ({c}), which the math font shipped with the book lacks",
+                    one_line(tex),
+                    c as u32
+                ),
+                cure: "add it to xtask/theme/fonts/NewCMMath.txt and make the subset anew, \
+                       as that file says"
+                    .into(),
+            });
+        }
+        Ok(mathml)
+    }
+
+    /// Replaces the book's macros by their bodies. Done on the text, as TeX would, because
+    /// math-core looks for `^` and `_` before it expands: `\x_n\T` would not stack its scripts.
+    fn expand(&self, tex: &str, depth: usize) -> Result<String, TexError> {
+        let mut out = String::with_capacity(tex.len());
+        let mut rest = tex;
+        let consumed = |rest: &str| tex[..tex.len() - rest.len()].matches('\n').count();
+        while let Some(at) = rest.find('\\') {
+            out.push_str(&rest[..at]);
+            rest = &rest[at + 1..];
+            let name_len = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+            let (name, after) = rest.split_at(name_len);
+            let Some(definition) = self.macros.get(name) else {
+                // A control symbol takes its character along, lest `\\` be read twice.
+                let len = match name_len {
+                    0 => after.chars().next().map_or(0, char::len_utf8),
+                    n => n,
+                };
+                out.push('\\');
+                out.push_str(&rest[..len]);
+                rest = &rest[len..];
+                continue;
+            };
+            if depth > DEEPEST_EXPANSION {
+                return Err(TexError {
+                    line: consumed(rest),
+                    cause: format!("the macro `\\{name}` expands to itself"),
+                    cure: "correct it in macros.tex".into(),
+                });
+            }
+            let mut body = definition.body.clone();
+            let line = consumed(rest);
+            rest = after;
+            for i in 1..=definition.arguments {
+                let Some((argument, after)) = take_argument(rest) else {
+                    return Err(TexError {
+                        line,
+                        cause: format!(
+                            "`\\{name}` takes {} arguments and finds {}",
+                            definition.arguments,
+                            i - 1
+                        ),
+                        cure: "give each argument in braces".into(),
+                    });
+                };
+                body = body.replace(&format!("#{i}"), argument);
+                rest = after;
+            }
+            let body = self.expand(&body, depth + 1).map_err(|e| TexError { line, ..e })?;
+            out.push_str(&body);
+            // `\given x` → `\mid x`: a space that ended a name still has to.
+            if rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
+                out.push(' ');
+            }
+        }
+        out.push_str(rest);
+        Ok(out)
+    }
+}
+
+fn parse_macro(line: &str) -> Option<(String, Macro)> {
+    let rest = line.strip_prefix("\\newcommand")?;
+    let (name, rest) = take_braced(rest)?;
+    let name = name.strip_prefix('\\')?;
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphabetic()) {
+        return None;
+    }
+    let (arguments, rest) = match rest.strip_prefix('[') {
+        Some(rest) => {
+            let (count, rest) = rest.split_once(']')?;
+            (count.parse().ok()?, rest)
+        }
+        None => (0, rest),
+    };
+    let (body, rest) = take_braced(rest)?;
+    let rest = rest.trim();
+    (rest.is_empty() || rest.starts_with('%'))
+        .then(|| (name.to_string(), Macro { arguments, body: body.to_string() }))
+}
+
+/// The inside of the braces at the start of `text`, and what follows them.
+fn take_braced(text: &str) -> Option<(&str, &str)> {
+    let mut depth = 0usize;
+    let mut escaped = false;
+    if !text.starts_with('{') {
+        return None;
+    }
+    for (i, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '{' => depth += 1,
+            '}' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some((&text[1..i], &text[i + 1..]));
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A macro's argument: a braced group, a command, or one character.
+fn take_argument(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start();
+    if text.starts_with('{') {
+        return take_braced(text);
+    }
+    let len = match text.strip_prefix('\\') {
+        Some(name) => {
+            1 + name.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(name.len()).max(1)
+        }
+        None => text.chars().next()?.len_utf8(),
+    };
+    Some((text.get(..len)?, &text[len..]))
+}
+
+fn row_with_option(tex: &str) -> Option<usize> {
+    tex.match_indices("\\\\[")
+        .map(|(at, _)| at)
+        .find(|at| tex[at + 3..].starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.'))
+}
+
+fn one_line(tex: &str) -> String {
+    tex.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Escapes, in the text between tags, all ASCII that is neither a letter, a digit nor a space:
+/// Markdown's own characters, and those that smart punctuation would bend. The rest of the book
+/// sees the same characters again, since Markdown decodes entities.
+fn markdown_safe(mathml: &str) -> String {
+    let mut out = String::with_capacity(mathml.len() * 2);
+    let mut in_tag = false;
+    let mut rest = mathml;
+    while let Some(c) = rest.chars().next() {
+        let mut len = c.len_utf8();
+        match c {
+            // The variation selectors that tell two script alphabets apart: the font has one.
+            '\u{FE00}' | '\u{FE01}' => {}
+            '\n' => out.push(' '),
+            '<' => {
+                in_tag = true;
+                out.push(c);
+            }
+            '>' => {
+                in_tag = false;
+                out.push(c);
+            }
+            '&' if !in_tag => {
+                len = rest.find(';').map_or(1, |end| end + 1);
+                out.push_str(&rest[..len]);
+            }
+            _ if !in_tag && c.is_ascii_punctuation() => {
+                out.push_str(&format!("&#{};", c as u32));
+            }
+            _ => out.push(c),
+        }
+        rest = &rest[len..];
+    }
+    out
+}
+
+/// The code points that the subset of the math font was made with, as its note lists them.
+static FONT: LazyLock<BTreeSet<char>> = LazyLock::new(|| {
+    let note = include_str!("../../theme/fonts/NewCMMath.txt");
+    note.lines()
+        .filter(|line| line.starts_with("U+"))
+        .flat_map(|line| line.split([',', ' ']))
+        .filter_map(|range| range.trim().strip_prefix("U+"))
+        .flat_map(|range| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let code = |hex| u32::from_str_radix(hex, 16).unwrap_or_default();
+            (code(first)..=code(last)).filter_map(char::from_u32)
+        })
+        .collect()
+});
+
+/// Whether the shipped font draws `c`; invisible operators need no glyph.
+fn in_font(c: char) -> bool {
+    c.is_ascii() || ('\u{2061}'..='\u{2064}').contains(&c) || FONT.contains(&c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn math(macros: &str) -> Math {
+        let mut faults = Faults::default();
+        let math = Math::new(macros, "macros.tex", &mut faults);
+        faults.into_result().unwrap();
+        math
+    }
+
+    #[test]
+    fn scripts_stack_after_a_macro() {
+        let math = math("\\newcommand{\\x}{{\\mathbf x}}\n\\newcommand{\\T}{^{\\mathsf T}}");
+        let mathml = math.render("\\x_n\\T", false).unwrap();
+        assert_eq!(mathml, "<math><msubsup><mi>𝐱</mi><mi>n</mi><mi>𝖳</mi></msubsup></math>");
+    }
+
+    #[test]
+    fn macros_nest_and_take_arguments() {
+        let math = math(
+            "\\newcommand{\\N}{\\mathcal N}\n\\newcommand{\\normal}[2]{\\N(#1 \\given #2)}\n\\newcommand{\\given}{\\mid}",
+        );
+        assert_eq!(
+            math.render("\\normal{x}{\\mu}", false).unwrap(),
+            math.render("\\mathcal N(x \\mid \\mu)", false).unwrap()
+        );
+        assert!(math.render("\\normal{x}", false).is_err());
+    }
+
+    #[test]
+    fn nothing_is_left_for_markdown_to_eat() {
+        let safe = math("").render("a * b \\_ [c] | ` x'", true).unwrap();
+        let text: String =
+            safe.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text).collect();
+        for c in "*_[]|`\\'\n".chars() {
+            assert!(!text.contains(c), "{c:?} in {safe}");
+        }
+    }
+
+    #[test]
+    fn an_error_knows_its_line() {
+        let error = math("").render("a\n+ \\foo", true).unwrap_err();
+        assert_eq!(error.line, 1);
+        assert!(error.cause.contains("\\foo"), "{error:?}");
+        let error = math("").render("a \\\\\n b \\\\[4pt] c", true).unwrap_err();
+        assert_eq!(error.line, 1);
+    }
+
+    #[test]
+    fn a_macro_that_expands_to_itself_is_an_error() {
+        let math = math("\\newcommand{\\a}{\\b}\n\\newcommand{\\b}{\\a}");
+        assert!(math.render("\\a", false).unwrap_err().cause.contains("itself"));
+    }
+}

@@ -1,0 +1,403 @@
+//! Writes a page for the renderer `html`, and for `test`.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs;
+
+use super::book::{Collected, Directive, FenceKind, Item, Kind, Page, slashed};
+use super::fault::Faults;
+use super::inline::{Inline, helper};
+use super::math::Math;
+use super::output;
+use super::project::Project;
+use super::scan::Fence;
+use super::source;
+
+/// What the pages have shown, for the gates that look for what nobody shows.
+#[derive(Default)]
+pub struct Shown {
+    /// File and anchor.
+    pub anchors: BTreeSet<(String, String)>,
+    /// Chapter and section.
+    pub sections: BTreeSet<(String, String)>,
+    pub figures: BTreeSet<String>,
+    /// Stem of the file and name of the test.
+    pub checks: BTreeSet<(String, String)>,
+}
+
+pub struct Writer<'w, 'a> {
+    pub project: &'w Project,
+    pub math: &'w Math,
+    pub collected: &'w Collected<'a>,
+    pub shown: &'w mut Shown,
+    pub faults: &'w mut Faults,
+}
+
+impl<'a> Writer<'_, 'a> {
+    pub fn html(&mut self, page: &Page<'a>) -> String {
+        let mut out = String::new();
+        let mut caption = false;
+        let mut result = ("", 0);
+        for item in &page.items {
+            match item {
+                Item::Text(inlines) => {
+                    let text = self.inlines(page, inlines);
+                    // The caption continues the paragraph that its number began.
+                    out.push_str(if caption { text.trim_start() } else { &text });
+                }
+                Item::Fence(fence, kind) => self.fence(page, fence, kind, &mut out),
+                Item::Open { line, directive } => self.open(page, *line, directive, &mut out),
+                Item::Close(Kind::Result) => {
+                    let check = self.check(page, result);
+                    let _ = write!(out, "\n{check}</div>\n\n");
+                }
+                Item::Close(kind) => out.push_str(match kind {
+                    Kind::Figure => "\n</figcaption>\n</figure>\n\n",
+                    // Its solution closes the box.
+                    Kind::Exercise => "\n",
+                    Kind::Solution | Kind::Result => "\n</details>\n</div>\n\n",
+                }),
+            }
+            if let Item::Open { directive: Directive::Result { label, .. }, line } = item {
+                result = (label, *line);
+            }
+            caption = matches!(item, Item::Open { directive: Directive::Figure { .. }, .. });
+        }
+        out
+    }
+
+    /// The examples of the page, each once and whole, for rustdoc to compile and run.
+    pub fn test(&mut self, page: &Page<'a>) -> String {
+        let mut seen = BTreeSet::new();
+        let mut out = String::new();
+        for item in &page.items {
+            if let Item::Fence(_, FenceKind::Listing { path, run: true, .. }) = item
+                && seen.insert(path)
+                && let Some(file) = self.project.rust.get(path)
+            {
+                let code = source::as_doctest(&file.source);
+                let _ = write!(out, "# {path}\n\n```rust\n{code}\n```\n\n");
+            }
+        }
+        out
+    }
+
+    fn fault(&mut self, page: &Page, line: usize, cause: String, cure: impl Into<String>) {
+        self.faults.add(&page.file, line, cause, cure);
+    }
+
+    fn inlines(&mut self, page: &Page, inlines: &[Inline]) -> String {
+        let mut out = String::new();
+        for inline in inlines {
+            match inline {
+                Inline::Raw(text) => out.push_str(text),
+                Inline::Math { line, display, tex } => {
+                    out.push_str(&self.formula(page, *line, *display, tex));
+                }
+                Inline::Reference { line, label } => match self.collected.labels.get(*label) {
+                    Some(target) => {
+                        let mut url = String::new();
+                        if !std::ptr::eq(&self.collected.pages[target.page], page) {
+                            let depth = page.path.components().count() - 1;
+                            url = "../".repeat(depth);
+                            url.push_str(&slashed(&self.collected.pages[target.page].path));
+                        }
+                        let _ = write!(
+                            out,
+                            "<a class=\"ref\" href=\"{url}#{}\">{}</a>",
+                            target.id, target.text
+                        );
+                    }
+                    None => self.fault(
+                        page,
+                        *line,
+                        format!("no result or figure is labelled `{label}`"),
+                        "correct the label (a figure's is `fig:name`)",
+                    ),
+                },
+                Inline::Value { line, spec } => {
+                    if let Some(value) = self.value(page, *line, spec) {
+                        out.push_str(&output::in_prose(&value));
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    fn formula(&mut self, page: &Page, line: usize, display: bool, tex: &str) -> String {
+        let mut filled = String::new();
+        let mut rest = tex;
+        while let Some(at) = rest.find("{{#") {
+            filled.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let here = line + filled.matches('\n').count();
+            let Some((spec, len)) = helper(rest, "value") else {
+                self.fault(
+                    page,
+                    here,
+                    "leftover `{{#` in a formula".into(),
+                    "only `{{#value chNN: key}}` is known here",
+                );
+                return String::new();
+            };
+            if let Some(value) = self.value(page, here, spec) {
+                filled.push_str(&output::in_math(&value));
+            }
+            rest = &rest[len..];
+        }
+        filled.push_str(rest);
+        match self.math.render(&filled, display) {
+            Ok(mathml) if display => format!("<span class=\"display\">{mathml}</span>"),
+            Ok(mathml) => mathml,
+            Err(error) => {
+                self.fault(page, line + error.line, error.cause, error.cure);
+                String::new()
+            }
+        }
+    }
+
+    fn value(&mut self, page: &Page, line: usize, spec: &str) -> Option<String> {
+        let Some((chapter, key)) = spec.split_once(':') else {
+            self.fault(
+                page,
+                line,
+                format!("`{spec}` names no chapter"),
+                "write `{{#value ch04: key}}`",
+            );
+            return None;
+        };
+        let (chapter, key) = (chapter.trim(), key.trim());
+        let file = format!("{}/output/{chapter}.txt", self.project.src);
+        let found = match self.project.outputs.get(chapter) {
+            None => Err(format!("there is no {file}")),
+            Some(output) => match output.value(key) {
+                Ok(value) => Ok(value.to_string()),
+                Err(0) => Err(format!("{file} has no line `{key} = …`")),
+                Err(n) => Err(format!("{file} has {n} lines `{key} = …`")),
+            },
+        };
+        match found {
+            Ok(value) => Some(value),
+            Err(cause) => {
+                self.fault(
+                    page,
+                    line,
+                    cause,
+                    "let the example print that key once, or correct it here",
+                );
+                None
+            }
+        }
+    }
+
+    fn open(&mut self, page: &Page<'a>, line: usize, directive: &Directive, out: &mut String) {
+        match directive {
+            Directive::Result { label, title, number } => {
+                let title = self.inlines(page, title);
+                let _ = write!(
+                    out,
+                    "\n<div class=\"result\" id=\"{label}\">\n<div class=\"head\">\n\n\
+                     <a class=\"number\" href=\"#{label}\">Result {number}</a> {title}\n\n\
+                     </div>\n\n"
+                );
+            }
+            Directive::Figure { name, alt, number } => {
+                let size = self.figure(page, line, name);
+                let alt = escape_attribute(alt);
+                let _ = write!(
+                    out,
+                    "\n<figure id=\"fig-{name}\">\n<img src=\"figures/{name}.svg\" alt=\"{alt}\"{size}>\n\
+                     <figcaption>\n\n<span class=\"number\">Figure {number}.</span> "
+                );
+            }
+            Directive::Exercise { title, number } => {
+                let title = self.inlines(page, title);
+                let id = number.replace('.', "-");
+                let _ = write!(
+                    out,
+                    "\n<div class=\"exercise\" id=\"exercise-{id}\">\n<div class=\"head\">\n\n\
+                     <a class=\"number\" href=\"#exercise-{id}\">Exercise {number}</a> {title}\n\n\
+                     </div>\n\n"
+                );
+            }
+            Directive::Solution => {
+                out.push_str("\n<details class=\"solution\">\n<summary>Solution</summary>\n\n")
+            }
+        }
+    }
+
+    /// The attributes `width` and `height` of a figure, which keep its place while it loads.
+    fn figure(&mut self, page: &Page, line: usize, name: &str) -> String {
+        self.shown.figures.insert(name.to_string());
+        let path = format!("{}/figures/{name}.svg", self.project.src);
+        match fs::read_to_string(self.project.root.join(&path)) {
+            Ok(svg) => svg_size(&svg)
+                .map(|(w, h)| format!(" width=\"{w}\" height=\"{h}\""))
+                .unwrap_or_default(),
+            Err(_) => {
+                self.fault(
+                    page,
+                    line,
+                    format!("there is no {path}"),
+                    "let an example draw it, or correct the name",
+                );
+                String::new()
+            }
+        }
+    }
+
+    /// The source of the test that checks a result, folded away.
+    fn check(&mut self, page: &Page, (label, line): (&str, usize)) -> String {
+        let test = label.replace('-', "_");
+        let file = format!("tests/equations/{}.rs", page.stem);
+        let tests = self.project.checks.get(&page.stem);
+        let found = tests.and_then(|tests| tests.iter().find(|t| t.name == test));
+        self.shown.checks.insert((page.stem.clone(), test.clone()));
+        match found {
+            Some(found) => format!(
+                "<details class=\"check\">\n<summary>Checked by <code>{file}</code>, \
+                 <code>{test}</code></summary>\n\n```rust\n{}\n```\n\n</details>\n",
+                found.code
+            ),
+            None => {
+                self.fault(
+                    page,
+                    line,
+                    format!("no test checks the result `{label}`"),
+                    format!("write `#[test] fn {test}()` in {file}"),
+                );
+                String::new()
+            }
+        }
+    }
+
+    fn fence(&mut self, page: &Page<'a>, fence: &Fence, kind: &FenceKind, out: &mut String) {
+        let p = fence.prefix.as_str();
+        let mut lines: Vec<String> = Vec::new();
+        match kind {
+            FenceKind::Bad => return,
+            FenceKind::Plain => {
+                out.push_str(fence.raw);
+                return;
+            }
+            FenceKind::Listing { path, anchor, .. } => {
+                let Some(code) = self.listing(page, fence.line + 1, path, anchor) else {
+                    return;
+                };
+                lines.push("<div class=\"listing\">".into());
+                lines.push(format!(
+                    "<div class=\"source\"><code>{path}</code> <em>{anchor}</em></div>"
+                ));
+                lines.push(String::new());
+                lines.push("```rust".into());
+                lines.extend(code.lines().map(String::from));
+                lines.push("```".into());
+            }
+            FenceKind::Output { chapter, section } => {
+                let Some((command, text)) = self.output(page, fence.line + 1, chapter, section)
+                else {
+                    return;
+                };
+                lines.push("<div class=\"output\">".into());
+                lines.push(format!(
+                    "<div class=\"source\"><code><span>$</span> {command}</code></div>"
+                ));
+                lines.push(String::new());
+                lines.push("```text".into());
+                lines.extend(text.lines().map(String::from));
+                lines.push("```".into());
+            }
+        }
+        lines.push(String::new());
+        lines.push("</div>".into());
+        lines.push(String::new());
+        let _ = writeln!(out, "{}", p.trim_end());
+        for line in lines {
+            let _ = writeln!(out, "{}", format!("{p}{line}").trim_end());
+        }
+    }
+
+    fn listing(&mut self, page: &Page, line: usize, path: &str, anchor: &str) -> Option<String> {
+        self.shown.anchors.insert((path.to_string(), anchor.to_string()));
+        let Some(file) = self.project.rust.get(path) else {
+            self.fault(
+                page,
+                line,
+                format!("there is no file {path} to include"),
+                "correct the path (it counts from the chapter: `../examples/…`); listings come \
+                 from examples/, src/ and tests/solutions/",
+            );
+            return None;
+        };
+        let Some(found) = file.anchors.get(anchor) else {
+            let known: Vec<&str> = file.anchors.keys().map(String::as_str).collect();
+            self.fault(
+                page,
+                line,
+                format!("{path} has no anchor `{anchor}`"),
+                format!("its anchors are: {}", known.join(", ")),
+            );
+            return None;
+        };
+        Some(found.code.clone())
+    }
+
+    /// The command whose output it is, and the section's text.
+    fn output(
+        &mut self,
+        page: &Page,
+        line: usize,
+        chapter: &str,
+        section: &str,
+    ) -> Option<(String, String)> {
+        self.shown.sections.insert((chapter.to_string(), section.to_string()));
+        let file = format!("{}/output/{chapter}.txt", self.project.src);
+        let Some(output) = self.project.outputs.get(chapter) else {
+            self.fault(
+                page,
+                line,
+                format!("there is no {file}"),
+                "run the chapter's example and keep what it prints: `cargo xtask bless`",
+            );
+            return None;
+        };
+        let Some(found) = output.section(section) else {
+            let known: Vec<&str> = output.sections.iter().map(|s| s.name.as_str()).collect();
+            self.fault(
+                page,
+                line,
+                format!("{file} has no section `# {section}`"),
+                format!("its sections are: {}", known.join(", ")),
+            );
+            return None;
+        };
+        let text = found.text.clone();
+        let Some(example) = self.project.examples(chapter).first().copied() else {
+            self.fault(
+                page,
+                line,
+                format!("no examples/{chapter}_*.rs printed this"),
+                "name the chapter whose example did",
+            );
+            return None;
+        };
+        let name = super::project::stem(example);
+        Some((format!("cargo run --example {name}"), text))
+    }
+}
+
+fn escape_attribute(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
+}
+
+/// Width and height of an SVG, from its `viewBox`.
+fn svg_size(svg: &str) -> Option<(u32, u32)> {
+    let (_, rest) = svg.split_once("viewBox=\"")?;
+    let (numbers, _) = rest.split_once('"')?;
+    let numbers: Vec<f64> = numbers.split([' ', ',']).filter_map(|n| n.parse().ok()).collect();
+    match numbers[..] {
+        [_, _, width, height] => Some((width.round() as u32, height.round() as u32)),
+        _ => None,
+    }
+}
