@@ -1,4 +1,12 @@
-//! The machinery of the book: what turns the chapters, the examples and the library into pages, and
-//! what refuses to when a promise is broken.
+//! The tasks of this workspace: the book, its generated content, and every check on them.
 
+pub mod examples;
+pub mod generated;
+pub mod links;
+pub mod listings;
+mod page;
 pub mod preprocess;
+pub mod project;
+pub mod site;
+pub mod steps;
+pub mod tasks;

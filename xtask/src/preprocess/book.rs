@@ -23,10 +23,7 @@ pub struct Page<'a> {
 pub enum Item<'a> {
     Text(Vec<Inline<'a>>),
     Fence(Fence<'a>, FenceKind),
-    Open {
-        line: usize,
-        directive: Directive<'a>,
-    },
+    Open { line: usize, directive: Directive<'a> },
     Close(Kind),
 }
 
@@ -56,20 +53,9 @@ pub enum Kind {
 }
 
 pub enum Directive<'a> {
-    Result {
-        label: &'a str,
-        title: Vec<Inline<'a>>,
-        number: String,
-    },
-    Figure {
-        name: &'a str,
-        alt: &'a str,
-        number: String,
-    },
-    Exercise {
-        title: Vec<Inline<'a>>,
-        number: String,
-    },
+    Result { label: &'a str, title: Vec<Inline<'a>>, number: String },
+    Figure { name: &'a str, alt: &'a str, number: String },
+    Exercise { title: Vec<Inline<'a>>, number: String },
     Solution,
 }
 
@@ -101,10 +87,7 @@ pub struct Collected<'a> {
 
 /// Takes every page apart. `src` is the folder of the chapters, relative to the root.
 pub fn collect<'a>(book: &'a Book, src: &str, faults: &mut Faults) -> Collected<'a> {
-    let mut collected = Collected {
-        pages: Vec::new(),
-        labels: BTreeMap::new(),
-    };
+    let mut collected = Collected { pages: Vec::new(), labels: BTreeMap::new() };
     let mut appendices = 0;
     for item in book.iter() {
         let BookItem::Chapter(chapter) = item else {
@@ -124,10 +107,7 @@ pub fn collect<'a>(book: &'a Book, src: &str, faults: &mut Faults) -> Collected<
                         0,
                         format!(
                             "{file} is named chapter {number}, but SUMMARY.md makes it {}",
-                            chapter
-                                .number
-                                .as_ref()
-                                .map_or(String::new(), |n| n.to_string())
+                            chapter.number.as_ref().map_or(String::new(), |n| n.to_string())
                         ),
                         "put it in its place, with draft entries for chapters not yet written",
                     );
@@ -159,12 +139,7 @@ pub fn collect<'a>(book: &'a Book, src: &str, faults: &mut Faults) -> Collected<
         };
         reader.read(&chapter.content);
         let items = reader.items;
-        collected.pages.push(Page {
-            path,
-            file,
-            stem,
-            items,
-        });
+        collected.pages.push(Page { path, file, stem, items });
     }
     collected
 }
@@ -173,16 +148,11 @@ pub fn collect<'a>(book: &'a Book, src: &str, faults: &mut Faults) -> Collected<
 pub fn chapter_number(slug: &str) -> Option<u32> {
     let digits = slug.strip_prefix("ch")?.get(..2)?;
     let rest = &slug[4..];
-    (rest.is_empty() || rest.starts_with(['-', '_']))
-        .then(|| digits.parse().ok())
-        .flatten()
+    (rest.is_empty() || rest.starts_with(['-', '_'])).then(|| digits.parse().ok()).flatten()
 }
 
 pub fn slashed(path: &Path) -> String {
-    let parts: Vec<_> = path
-        .components()
-        .map(|c| c.as_os_str().to_string_lossy())
-        .collect();
+    let parts: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
     parts.join("/")
 }
 
@@ -257,11 +227,7 @@ impl<'a> Reader<'_, 'a> {
             }
         }
         if let Some((_, line)) = self.open {
-            self.fault(
-                line,
-                "this directive is never closed",
-                "close it with a line `:::`",
-            );
+            self.fault(line, "this directive is never closed", "close it with a line `:::`");
         }
         self.solution_due(None);
     }
@@ -321,17 +287,8 @@ impl<'a> Reader<'_, 'a> {
                     );
                 }
                 let id = format!("fig-{first}");
-                self.label(
-                    line,
-                    &format!("fig:{first}"),
-                    format!("Figure {number}"),
-                    id,
-                );
-                Directive::Figure {
-                    name: first,
-                    alt: second,
-                    number,
-                }
+                self.label(line, &format!("fig:{first}"), format!("Figure {number}"), id);
+                Directive::Figure { name: first, alt: second, number }
             }
             "exercise" => {
                 let number = self.number(Kind::Exercise);
@@ -380,15 +337,7 @@ impl<'a> Reader<'_, 'a> {
             return;
         }
         let label = label.to_string();
-        self.labels.insert(
-            label,
-            Label {
-                page,
-                line,
-                text,
-                id,
-            },
-        );
+        self.labels.insert(label, Label { page, line, text, id });
     }
 
     fn fence(&mut self, fence: &Fence<'a>) -> FenceKind {
@@ -486,17 +435,11 @@ impl<'a> Reader<'_, 'a> {
             };
             self.fault(line + 1, format!("`{path}` {cause}"), cure);
         }
-        Some(FenceKind::Listing {
-            path,
-            anchor: anchor.to_string(),
-            run,
-        })
+        Some(FenceKind::Listing { path, anchor: anchor.to_string(), run })
     }
 }
 
 fn is_kebab(label: &str) -> bool {
     !label.starts_with('-')
-        && label
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }

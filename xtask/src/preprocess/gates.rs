@@ -43,10 +43,7 @@ fn unshown(project: &Project, shown: &Shown, faults: &mut Faults) {
                     format!("the section `# {}` comes twice", section.name),
                     "let the example give each section a name of its own",
                 );
-            } else if !shown
-                .sections
-                .contains(&(chapter.clone(), section.name.clone()))
-            {
+            } else if !shown.sections.contains(&(chapter.clone(), section.name.clone())) {
                 faults.add(
                     &file,
                     section.line,
@@ -94,12 +91,7 @@ fn unlisted_pages(
     let summary = format!("{}/SUMMARY.md", project.src);
     for (path, _) in files(&project.root, &project.src, "md")? {
         if path != summary && !collected.pages.iter().any(|page| page.file == path) {
-            faults.add(
-                path,
-                0,
-                "SUMMARY.md does not list this page",
-                "list it, or remove it",
-            );
+            faults.add(path, 0, "SUMMARY.md does not list this page", "list it, or remove it");
         }
     }
     Ok(())
@@ -117,11 +109,7 @@ fn examples_and_chapters(project: &Project, collected: &Collected, faults: &mut 
             faults.add(
                 &page.file,
                 0,
-                format!(
-                    "{} examples are named examples/{}_*.rs",
-                    examples.len(),
-                    page.stem
-                ),
+                format!("{} examples are named examples/{}_*.rs", examples.len(), page.stem),
                 "a chapter has exactly one program",
             );
         }

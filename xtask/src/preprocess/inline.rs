@@ -13,9 +13,15 @@ pub enum Inline<'a> {
         tex: String,
     },
     /// `[@label]`
-    Reference { line: usize, label: &'a str },
+    Reference {
+        line: usize,
+        label: &'a str,
+    },
     /// `{{#value ch04: key}}`
-    Value { line: usize, spec: &'a str },
+    Value {
+        line: usize,
+        spec: &'a str,
+    },
 }
 
 /// The part of `{{#name rest}}` after `name`, and the length of the whole, if `text` starts so.
@@ -23,8 +29,7 @@ pub fn helper<'a>(text: &'a str, name: &str) -> Option<(&'a str, usize)> {
     let inner = text.strip_prefix("{{#")?.strip_prefix(name)?;
     let end = inner.find("}}")?;
     let rest = &inner[..end];
-    rest.starts_with(char::is_whitespace)
-        .then_some((rest.trim(), 3 + name.len() + end + 2))
+    rest.starts_with(char::is_whitespace).then_some((rest.trim(), 3 + name.len() + end + 2))
 }
 
 /// Splits `text`, which begins at `first_line` of `file`.
@@ -34,13 +39,7 @@ pub fn split<'a>(
     file: &str,
     faults: &mut Faults,
 ) -> Vec<Inline<'a>> {
-    let mut scanner = Scanner {
-        text,
-        first_line,
-        raw_from: 0,
-        at: 0,
-        out: Vec::new(),
-    };
+    let mut scanner = Scanner { text, first_line, raw_from: 0, at: 0, out: Vec::new() };
     scanner.run(file, faults);
     scanner.out
 }
@@ -86,10 +85,7 @@ impl<'a> Scanner<'a> {
                 '$' => self.math(rest, file, faults),
                 '[' if rest.starts_with("[@") => match rest.find(']') {
                     Some(end) => {
-                        let inline = Inline::Reference {
-                            line: self.line(),
-                            label: &rest[2..end],
-                        };
+                        let inline = Inline::Reference { line: self.line(), label: &rest[2..end] };
                         self.push(inline, end + 1);
                     }
                     None => {
@@ -150,11 +146,7 @@ impl<'a> Scanner<'a> {
         let line_start = self.text[..self.at].rfind('\n').map_or(0, |i| i + 1);
         let first = &self.text[line_start..self.at];
         let quotes = first[..container_width(first)].matches('>').count();
-        let inline = Inline::Math {
-            line: self.line(),
-            display,
-            tex: unquote(tex, quotes),
-        };
+        let inline = Inline::Math { line: self.line(), display, tex: unquote(tex, quotes) };
         self.push(inline, end + 2 * delimiter.len());
     }
 }

@@ -73,20 +73,14 @@ impl Math {
                 cure: "use plain `\\\\`".into(),
             });
         }
-        let style = if display {
-            MathDisplay::Block
-        } else {
-            MathDisplay::Inline
-        };
+        let style = if display { MathDisplay::Block } else { MathDisplay::Inline };
         let mathml = self
             .converter
             .convert_with_local_state(&expanded, style)
             .map_err(|error| {
                 let start = error.0.start.min(expanded.len());
                 TexError {
-                    line: expanded
-                        .get(..start)
-                        .map_or(0, |before| before.matches('\n').count()),
+                    line: expanded.get(..start).map_or(0, |before| before.matches('\n').count()),
                     cause: format!("bad TeX in `{}`: {error}", one_line(tex)),
                     cure: "correct the formula, or define the macro in macros.tex".into(),
                 }
@@ -118,9 +112,7 @@ impl Math {
         while let Some(at) = rest.find('\\') {
             out.push_str(&rest[..at]);
             rest = &rest[at + 1..];
-            let name_len = rest
-                .find(|c: char| !c.is_ascii_alphabetic())
-                .unwrap_or(rest.len());
+            let name_len = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
             let (name, after) = rest.split_at(name_len);
             let Some(definition) = self.macros.get(name) else {
                 // A control symbol takes its character along, lest `\\` be read twice.
@@ -158,9 +150,7 @@ impl Math {
                 body = body.replace(&format!("#{i}"), argument);
                 rest = after;
             }
-            let body = self
-                .expand(&body, depth + 1)
-                .map_err(|e| TexError { line, ..e })?;
+            let body = self.expand(&body, depth + 1).map_err(|e| TexError { line, ..e })?;
             out.push_str(&body);
             // `\given x` → `\mid x`: a space that ended a name still has to.
             if rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -188,15 +178,8 @@ fn parse_macro(line: &str) -> Option<(String, Macro)> {
     };
     let (body, rest) = take_braced(rest)?;
     let rest = rest.trim();
-    (rest.is_empty() || rest.starts_with('%')).then(|| {
-        (
-            name.to_string(),
-            Macro {
-                arguments,
-                body: body.to_string(),
-            },
-        )
-    })
+    (rest.is_empty() || rest.starts_with('%'))
+        .then(|| (name.to_string(), Macro { arguments, body: body.to_string() }))
 }
 
 /// The inside of the braces at the start of `text`, and what follows them.
@@ -231,10 +214,7 @@ fn take_argument(text: &str) -> Option<(&str, &str)> {
     }
     let len = match text.strip_prefix('\\') {
         Some(name) => {
-            1 + name
-                .find(|c: char| !c.is_ascii_alphabetic())
-                .unwrap_or(name.len())
-                .max(1)
+            1 + name.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(name.len()).max(1)
         }
         None => text.chars().next()?.len_utf8(),
     };
@@ -321,10 +301,7 @@ mod tests {
     fn scripts_stack_after_a_macro() {
         let math = math("\\newcommand{\\x}{{\\mathbf x}}\n\\newcommand{\\T}{^{\\mathsf T}}");
         let mathml = math.render("\\x_n\\T", false).unwrap();
-        assert_eq!(
-            mathml,
-            "<math><msubsup><mi>𝐱</mi><mi>n</mi><mi>𝖳</mi></msubsup></math>"
-        );
+        assert_eq!(mathml, "<math><msubsup><mi>𝐱</mi><mi>n</mi><mi>𝖳</mi></msubsup></math>");
     }
 
     #[test]
@@ -342,11 +319,8 @@ mod tests {
     #[test]
     fn nothing_is_left_for_markdown_to_eat() {
         let safe = math("").render("a * b \\_ [c] | ` x'", true).unwrap();
-        let text: String = safe
-            .split('<')
-            .filter_map(|part| part.split_once('>'))
-            .map(|(_, text)| text)
-            .collect();
+        let text: String =
+            safe.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text).collect();
         for c in "*_[]|`\\'\n".chars() {
             assert!(!text.contains(c), "{c:?} in {safe}");
         }
@@ -364,11 +338,6 @@ mod tests {
     #[test]
     fn a_macro_that_expands_to_itself_is_an_error() {
         let math = math("\\newcommand{\\a}{\\b}\n\\newcommand{\\b}{\\a}");
-        assert!(
-            math.render("\\a", false)
-                .unwrap_err()
-                .cause
-                .contains("itself")
-        );
+        assert!(math.render("\\a", false).unwrap_err().cause.contains("itself"));
     }
 }

@@ -31,9 +31,7 @@ impl Output {
                 section.text.push('\n');
             }
             if let Some((key, value)) = line.trim_start().split_once(" = ") {
-                output
-                    .values
-                    .push((key.trim_end().to_string(), value.trim().to_string()));
+                output.values.push((key.trim_end().to_string(), value.trim().to_string()));
             }
         }
         for section in &mut output.sections {
@@ -91,10 +89,7 @@ mod tests {
     fn sections_and_values() {
         let output =
             Output::parse("# first run\n\n  mean = 3.5\na = 1\n\n# next\nmean x = 2\na = 1\n");
-        assert_eq!(
-            output.section("first run").unwrap().text,
-            "  mean = 3.5\na = 1"
-        );
+        assert_eq!(output.section("first run").unwrap().text, "  mean = 3.5\na = 1");
         assert_eq!(output.value("mean"), Ok("3.5"));
         assert_eq!(output.value("mean x"), Ok("2"));
         assert_eq!(output.value("a"), Err(2));

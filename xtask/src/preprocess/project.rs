@@ -57,11 +57,7 @@ impl Project {
             checks,
             outputs,
             figures,
-            macros: if macros.exists() {
-                fs::read_to_string(macros)?
-            } else {
-                String::new()
-            },
+            macros: if macros.exists() { fs::read_to_string(macros)? } else { String::new() },
         })
     }
 

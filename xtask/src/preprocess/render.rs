@@ -58,20 +58,10 @@ impl<'a> Writer<'_, 'a> {
                     Kind::Solution | Kind::Result => "\n</details>\n</div>\n\n",
                 }),
             }
-            if let Item::Open {
-                directive: Directive::Result { label, .. },
-                line,
-            } = item
-            {
+            if let Item::Open { directive: Directive::Result { label, .. }, line } = item {
                 result = (label, *line);
             }
-            caption = matches!(
-                item,
-                Item::Open {
-                    directive: Directive::Figure { .. },
-                    ..
-                }
-            );
+            caption = matches!(item, Item::Open { directive: Directive::Figure { .. }, .. });
         }
         out
     }
@@ -81,12 +71,7 @@ impl<'a> Writer<'_, 'a> {
         let mut seen = BTreeSet::new();
         let mut out = String::new();
         for item in &page.items {
-            if let Item::Fence(
-                _,
-                FenceKind::Listing {
-                    path, run: true, ..
-                },
-            ) = item
+            if let Item::Fence(_, FenceKind::Listing { path, run: true, .. }) = item
                 && seen.insert(path)
                 && let Some(file) = self.project.rust.get(path)
             {
@@ -208,11 +193,7 @@ impl<'a> Writer<'_, 'a> {
 
     fn open(&mut self, page: &Page<'a>, line: usize, directive: &Directive, out: &mut String) {
         match directive {
-            Directive::Result {
-                label,
-                title,
-                number,
-            } => {
+            Directive::Result { label, title, number } => {
                 let title = self.inlines(page, title);
                 let _ = write!(
                     out,
@@ -338,9 +319,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     fn listing(&mut self, page: &Page, line: usize, path: &str, anchor: &str) -> Option<String> {
-        self.shown
-            .anchors
-            .insert((path.to_string(), anchor.to_string()));
+        self.shown.anchors.insert((path.to_string(), anchor.to_string()));
         let Some(file) = self.project.rust.get(path) else {
             self.fault(
                 page,
@@ -372,9 +351,7 @@ impl<'a> Writer<'_, 'a> {
         chapter: &str,
         section: &str,
     ) -> Option<(String, String)> {
-        self.shown
-            .sections
-            .insert((chapter.to_string(), section.to_string()));
+        self.shown.sections.insert((chapter.to_string(), section.to_string()));
         let file = format!("{}/output/{chapter}.txt", self.project.src);
         let Some(output) = self.project.outputs.get(chapter) else {
             self.fault(
@@ -411,19 +388,14 @@ impl<'a> Writer<'_, 'a> {
 }
 
 fn escape_attribute(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('"', "&quot;")
-        .replace('<', "&lt;")
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
 }
 
 /// Width and height of an SVG, from its `viewBox`.
 fn svg_size(svg: &str) -> Option<(u32, u32)> {
     let (_, rest) = svg.split_once("viewBox=\"")?;
     let (numbers, _) = rest.split_once('"')?;
-    let numbers: Vec<f64> = numbers
-        .split([' ', ','])
-        .filter_map(|n| n.parse().ok())
-        .collect();
+    let numbers: Vec<f64> = numbers.split([' ', ',']).filter_map(|n| n.parse().ok()).collect();
     match numbers[..] {
         [_, _, width, height] => Some((width.round() as u32, height.round() as u32)),
         _ => None,

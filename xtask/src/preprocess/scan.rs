@@ -85,17 +85,11 @@ pub fn blocks<'a>(content: &'a str, file: &str, faults: &mut Faults) -> Vec<Bloc
             }))
         } else if let Some(directive) = at.text.strip_prefix(":::") {
             let directive = directive.trim();
-            let (kind, args) = directive
-                .split_once(char::is_whitespace)
-                .unwrap_or((directive, ""));
+            let (kind, args) = directive.split_once(char::is_whitespace).unwrap_or((directive, ""));
             Some(if kind.is_empty() {
                 Block::Close { line: at.number }
             } else {
-                Block::Open {
-                    line: at.number,
-                    kind,
-                    args: args.trim(),
-                }
+                Block::Open { line: at.number, kind, args: args.trim() }
             })
         } else {
             None
@@ -107,20 +101,14 @@ pub fn blocks<'a>(content: &'a str, file: &str, faults: &mut Faults) -> Vec<Bloc
             }
             Some(block) => {
                 if let Some((line, start)) = text_start.take() {
-                    blocks.push(Block::Text {
-                        line,
-                        text: &content[start..at.start],
-                    });
+                    blocks.push(Block::Text { line, text: &content[start..at.start] });
                 }
                 blocks.push(block);
             }
         }
     }
     if let Some((line, start)) = text_start {
-        blocks.push(Block::Text {
-            line,
-            text: &content[start..],
-        });
+        blocks.push(Block::Text { line, text: &content[start..] });
     }
     blocks
 }
@@ -135,19 +123,16 @@ struct Line<'a> {
 
 fn numbered_lines(content: &str) -> impl Iterator<Item = Line<'_>> {
     let mut start = 0;
-    content
-        .split_inclusive('\n')
-        .enumerate()
-        .map(move |(i, raw)| {
-            let line = Line {
-                number: i + 1,
-                start,
-                end: start + raw.len(),
-                text: raw.trim_end_matches(['\n', '\r']),
-            };
-            start = line.end;
-            line
-        })
+    content.split_inclusive('\n').enumerate().map(move |(i, raw)| {
+        let line = Line {
+            number: i + 1,
+            start,
+            end: start + raw.len(),
+            text: raw.trim_end_matches(['\n', '\r']),
+        };
+        start = line.end;
+        line
+    })
 }
 
 struct Opening<'a> {
@@ -210,10 +195,7 @@ pub fn container_width(line: &str) -> usize {
 
 /// The prefix of a line that continues the block that `prefix` began: list markers become spaces.
 pub fn continuation(prefix: &str) -> String {
-    prefix
-        .chars()
-        .map(|c| if matches!(c, '>' | '\t') { c } else { ' ' })
-        .collect()
+    prefix.chars().map(|c| if matches!(c, '>' | '\t') { c } else { ' ' }).collect()
 }
 
 /// Takes off at most `width` bytes of spaces and at most `quotes` quotation marks.

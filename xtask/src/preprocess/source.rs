@@ -32,8 +32,7 @@ pub fn anchors(source: &str, file: &str, faults: &mut Faults) -> BTreeMap<String
                         );
                     }
                     let code = dedent(&lines);
-                    done.entry(name.to_string())
-                        .or_insert(Anchor { line, code });
+                    done.entry(name.to_string()).or_insert(Anchor { line, code });
                 }
                 None => faults.add(
                     file,
@@ -73,9 +72,8 @@ pub fn anchors(source: &str, file: &str, faults: &mut Faults) -> BTreeMap<String
 fn marker<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     let rest = text.trim_start().strip_prefix("//")?.trim_start();
     let name = rest.strip_prefix(key)?.trim();
-    let end = name
-        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')))
-        .unwrap_or(name.len());
+    let end =
+        name.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).unwrap_or(name.len());
     Some(&name[..end])
 }
 
@@ -86,10 +84,8 @@ fn dedent(lines: &[&str]) -> String {
         .map(|l| l.len() - l.trim_start().len())
         .min()
         .unwrap_or_default();
-    let text: Vec<&str> = lines
-        .iter()
-        .map(|l| l.get(indent..).unwrap_or_default().trim_end())
-        .collect();
+    let text: Vec<&str> =
+        lines.iter().map(|l| l.get(indent..).unwrap_or_default().trim_end()).collect();
     text.join("\n").trim_matches('\n').to_string()
 }
 
@@ -152,9 +148,7 @@ pub fn as_doctest(source: &str) -> String {
         let Some(path) = line.strip_prefix("use ") else {
             continue;
         };
-        let end = path
-            .find(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .unwrap_or(path.len());
+        let end = path.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(path.len());
         let name = &path[..end];
         let local = ["std", "core", "alloc", "crate", "self", "super"];
         let declared = source.contains(&format!("mod {name} "));
@@ -193,10 +187,7 @@ mod unit {
         let source = "use a::b;\n\nfn helper() {}\n\n/// Why.\n#[test]\nfn one() {\n    if true {\n    }\n}\n\n#[test]\nfn two() {}\n";
         let found = tests(source);
         assert_eq!(found.len(), 2);
-        assert_eq!(
-            found[0].code,
-            "/// Why.\n#[test]\nfn one() {\n    if true {\n    }\n}"
-        );
+        assert_eq!(found[0].code, "/// Why.\n#[test]\nfn one() {\n    if true {\n    }\n}");
         assert_eq!(found[1].code, "#[test]\nfn two() {}");
     }
 

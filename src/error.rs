@@ -1,0 +1,106 @@
+//! The one error type: every variant says what is wrong, where, and what to do.
+
+use serde::{Deserialize, Serialize};
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong, with the place and the cure.
+///
+/// Rows, columns and components count from 0, as in code; lines of a file count from 1.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Error {
+    /// A matrix or vector has the wrong shape.
+    #[error("{what} is {found}, but must be {expected}")]
+    Shape { what: String, expected: String, found: String },
+
+    /// There is nothing to work on: no rows, or no columns.
+    #[error("{what} has no {missing}; give it at least one")]
+    Empty { what: String, missing: String },
+
+    /// A number is NaN or infinite, or too large to square.
+    #[error(
+        "{what} holds {value} at row {row}, column {column}; \
+         every number must be finite and below 1e140 in size, so remove, impute or rescale it"
+    )]
+    NotFinite { what: String, row: usize, column: usize, value: String },
+
+    /// A weight of a row, or of a component, cannot be a weight.
+    #[error("{what}: {reason}")]
+    Weights { what: String, reason: String },
+
+    /// A matrix that must be a covariance is not symmetric and positive definite.
+    #[error("{what} {reason}; a covariance is symmetric with all eigenvalues above zero")]
+    NotPositiveDefinite { what: String, reason: String },
+
+    /// The data themselves lie in a plane (or a line, or a point), where no density exists.
+    #[error(
+        "the data have no spread {direction}, so that no full covariance fits them; \
+         remove the column, or a column that is a combination of others, or add rows"
+    )]
+    Degenerate { direction: String },
+
+    /// There are fewer points than components, or no component at all.
+    #[error("{components} components asked for with {available}; {cure}")]
+    Components { components: usize, available: String, cure: String },
+
+    /// A component has shrunk onto too few points: its likelihood is about to run off to infinity.
+    #[error(
+        "component {component} collapsed at iteration {iteration}: its weight is {weight:.3e}, and \
+         its smallest eigenvalue is {ratio:.1e} of the data's in the same direction (the limit is \
+         {limit:.0e}); use fewer components, another start or seed, or remove repeated rows"
+    )]
+    Collapse { component: usize, iteration: usize, weight: f64, ratio: f64, limit: f64 },
+
+    /// The objective went down by more than rounding explains.
+    #[error(
+        "the objective fell from {from} to {to} at iteration {iteration}, more than rounding \
+         explains ({allowed:.1e}); the problem is too badly conditioned for double precision: \
+         rescale or decorrelate the columns"
+    )]
+    ObjectiveFell { iteration: usize, from: f64, to: f64, allowed: f64 },
+
+    /// A row lies so far from every component that its squared distance overflows.
+    #[error(
+        "row {row} is so far from every component that its density underflows even as a \
+         logarithm; check the units of the data and of the components"
+    )]
+    OutOfReach { row: usize },
+
+    /// An option has a value that it cannot have, or that contradicts another option.
+    #[error("{option} = {value}: {reason}")]
+    Option { option: String, value: String, reason: String },
+
+    /// A CSV file cannot be read as numbers.
+    #[error("{file}{}: {reason}", place(*line, column.as_deref()))]
+    Csv { file: String, line: Option<u64>, column: Option<String>, reason: String },
+
+    /// A figure cannot be drawn or written.
+    #[error("figure {name}: {reason}")]
+    Figure { name: String, reason: String },
+}
+
+fn place(line: Option<u64>, column: Option<&str>) -> String {
+    let line = line.map_or(String::new(), |n| format!(", line {n}"));
+    let column = column.map_or(String::new(), |c| format!(", column {c:?}"));
+    line + &column
+}
+
+impl Error {
+    pub(crate) fn shape(what: &str, expected: impl ToString, found: impl ToString) -> Self {
+        Error::Shape {
+            what: what.to_string(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+
+    pub(crate) fn option(option: &str, value: impl ToString, reason: &str) -> Self {
+        Error::Option {
+            option: option.to_string(),
+            value: value.to_string(),
+            reason: reason.to_string(),
+        }
+    }
+}

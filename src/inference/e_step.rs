@@ -1,0 +1,203 @@
+//! The E-step: scores and rows in, a [`Summary`] out.
+//!
+//! Each block of rows gathers, for each component, Σ r, Σ r y and Σ r y yᵀ of its whitened
+//! residuals y = A (x − m), which the scores have already computed. Blocks add up along a binary
+//! tree that depends on N alone, so that the sums are the same bits for any number of threads.
+
+use std::ops::Range;
+
+use nalgebra::{DMatrix, DVector};
+
+use super::summary::Summary;
+use crate::kernel::{BLOCK, Block, Points, Score};
+use crate::{Moments, Result};
+
+/// A component whose whitened mean shift exceeds this many times the smallest eigenvalue of its
+/// new scatter is gathered again about its new mean: the shift's square would cost the scatter
+/// that many times the rounding error.
+const FAR: f64 = 1e3;
+
+pub(crate) fn e_step(scores: &[Score], points: &Points) -> Result<Summary> {
+    let blocks = points.len().div_ceil(BLOCK);
+    let whitened = fold(0..blocks, &|b| Gathered::whitened(scores, points, b * BLOCK))?;
+    let mut components: Vec<Moments> =
+        whitened.sums.iter().zip(scores).map(|(sums, score)| sums.unwhiten(score)).collect();
+    let far: Vec<usize> = (0..scores.len()).filter(|&k| moved_too_far(&whitened.sums[k])).collect();
+    if !far.is_empty() {
+        let centres: Vec<DVector<f64>> =
+            far.iter().map(|&k| components[k].mean().expect("far implies weight")).collect();
+        let again =
+            fold(0..blocks, &|b| Gathered::about(scores, points, b * BLOCK, &far, &centres))?;
+        for ((k, centre), sums) in far.into_iter().zip(centres).zip(again.sums) {
+            components[k] = Moments::from_parts(sums.count, centre, &sums.first, sums.second);
+        }
+    }
+    Ok(Summary {
+        components,
+        log_likelihood: whitened.log_likelihood,
+        magnitude: whitened.magnitude,
+    })
+}
+
+/// Adds the blocks up along a binary tree.
+// ANCHOR: fold
+fn fold<F>(blocks: Range<usize>, gather: &F) -> Result<Gathered>
+where
+    F: Fn(usize) -> Result<Gathered> + Sync,
+{
+    if blocks.len() == 1 {
+        return gather(blocks.start);
+    }
+    let middle = blocks.start + blocks.len() / 2;
+    let (left, right) =
+        rayon::join(|| fold(blocks.start..middle, gather), || fold(middle..blocks.end, gather));
+    Ok(left?.plus(right?))
+}
+// ANCHOR_END: fold
+
+/// Sums over some rows for one component: Σ r, Σ r y and Σ r y yᵀ (lower triangle).
+struct Sums {
+    count: f64,
+    first: DVector<f64>,
+    second: DMatrix<f64>,
+}
+
+/// Sums over some rows: for several components, and of the log density.
+struct Gathered {
+    sums: Vec<Sums>,
+    log_likelihood: f64,
+    magnitude: f64,
+}
+
+impl Gathered {
+    /// The sums of one block in each component's whitened coordinates.
+    fn whitened(scores: &[Score], points: &Points, start: usize) -> Result<Self> {
+        let mut block = Block::new(scores, points, start);
+        block.check_reach()?;
+        block.weigh(points);
+        let size = block.rows * points.dimension();
+        let sums = block
+            .residuals
+            .chunks_exact(size)
+            .enumerate()
+            .map(|(k, residuals)| Sums::of(block.responsibility(k), residuals))
+            .collect();
+        let (mut log_likelihood, mut magnitude) = (0.0, 0.0);
+        for (n, l) in block.log_density.iter().enumerate() {
+            let w = points.weight(start + n);
+            log_likelihood += w * l;
+            magnitude += w * (1.0 + l.abs());
+        }
+        Ok(Gathered { sums, log_likelihood, magnitude })
+    }
+
+    /// The sums of one block for the components `which`, of x − centre as it is.
+    fn about(
+        scores: &[Score],
+        points: &Points,
+        start: usize,
+        which: &[usize],
+        centres: &[DVector<f64>],
+    ) -> Result<Self> {
+        let mut block = Block::new(scores, points, start);
+        block.weigh(points);
+        let sums = which
+            .iter()
+            .zip(centres)
+            .map(|(&k, centre)| {
+                let columns = block.x.chunks_exact(block.rows).zip(centre);
+                let residuals: Vec<f64> =
+                    columns.flat_map(|(x, c)| x.iter().map(move |x| x - c)).collect();
+                Sums::of(block.responsibility(k), &residuals)
+            })
+            .collect();
+        Ok(Gathered { sums, log_likelihood: 0.0, magnitude: 0.0 })
+    }
+
+    fn plus(mut self, other: Gathered) -> Self {
+        for (mine, theirs) in self.sums.iter_mut().zip(other.sums) {
+            mine.count += theirs.count;
+            mine.first += theirs.first;
+            mine.second += theirs.second;
+        }
+        self.log_likelihood += other.log_likelihood;
+        self.magnitude += other.magnitude;
+        self
+    }
+}
+
+impl Sums {
+    // ANCHOR: gather
+    /// Of the columns `residuals`, each row counted `share[n]` times.
+    fn of(share: &[f64], residuals: &[f64]) -> Self {
+        let rows = share.len();
+        let d = residuals.len() / rows;
+        let column = |j: usize| &residuals[j * rows..(j + 1) * rows];
+        let mut first = DVector::zeros(d);
+        let mut second = DMatrix::zeros(d, d);
+        let mut shared = Vec::with_capacity(rows);
+        for j in 0..d {
+            shared.clear();
+            shared.extend(share.iter().zip(column(j)).map(|(r, y)| r * y));
+            first[j] = sum(&shared);
+            for i in j..d {
+                second[(i, j)] = dot(&shared, column(i));
+            }
+        }
+        Sums { count: sum(share), first, second }
+    }
+    // ANCHOR_END: gather
+
+    /// Back from y = A (x − m) to x: the moments about m are A⁻¹ Σ r y and A⁻¹ (Σ r y yᵀ) A⁻ᵀ.
+    fn unwhiten(&self, score: &Score) -> Moments {
+        let mut second = self.second.clone();
+        second.fill_upper_triangle_with_lower_triangle();
+        let back = &score.unwhitener;
+        Moments::from_parts(
+            self.count,
+            score.mean.clone(),
+            &(back * &self.first),
+            back * second * back.transpose(),
+        )
+    }
+}
+
+/// Whether ‖ȳ‖² > FAR · λ_min, where ȳ is the mean and λ_min the smallest eigenvalue of the
+/// covariance of the whitened residuals: whether covariance − ‖ȳ‖²/FAR is not positive definite.
+fn moved_too_far(sums: &Sums) -> bool {
+    let shift = &sums.first / sums.count;
+    let distance = shift.norm_squared();
+    if sums.count == 0.0 || distance == 0.0 {
+        return false;
+    }
+    let mut covariance = &sums.second / sums.count - &shift * shift.transpose();
+    for i in 0..shift.len() {
+        covariance[(i, i)] -= distance / FAR;
+    }
+    nalgebra::Cholesky::new(covariance).is_none()
+}
+
+/// Independent partial sums, so that the additions need not wait for each other.
+const LANES: usize = 8;
+
+fn sum(a: &[f64]) -> f64 {
+    let mut acc = [0.0; LANES];
+    let chunks = a.chunks_exact(LANES);
+    let tail: f64 = chunks.remainder().iter().sum();
+    for a in chunks {
+        acc.iter_mut().zip(a).for_each(|(acc, a)| *acc += a);
+    }
+    acc.iter().sum::<f64>() + tail
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut acc = [0.0; LANES];
+    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let tail: f64 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in a_chunks.zip(b_chunks) {
+        for lane in 0..LANES {
+            acc[lane] += a[lane] * b[lane];
+        }
+    }
+    acc.iter().sum::<f64>() + tail
+}

@@ -1,0 +1,108 @@
+//! The one fitting loop. EM, and every learner after it, is a pair of maps (model → scores,
+//! summary → model) and a penalty; this loop alternates them and watches the objective.
+
+use crate::inference::e_step::e_step;
+use crate::inference::summary::Summary;
+use crate::kernel::{Points, Score};
+use crate::{Error, Result};
+
+/// The objective may fall by this much, relative to the size of its terms, before it is an error:
+/// rounding does as much.
+const ROUNDING: f64 = 1e-12;
+
+/// What a learner must provide.
+pub(crate) trait Learner {
+    type Model;
+
+    /// One score a component, in coordinates relative to the points' origin.
+    fn scores(&self, model: &Self::Model) -> Vec<Score>;
+
+    /// What the objective adds to the log likelihood: its terms.
+    fn penalty(&self, model: &Self::Model) -> Vec<f64>;
+
+    /// The model that maximises the objective for these shares; `iteration` counts from 1 and
+    /// stands in errors.
+    fn m_step(&self, summary: &Summary, iteration: usize) -> Result<Self::Model>;
+}
+
+/// When to stop.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Stopping {
+    pub max_iterations: usize,
+    /// In units of the objective's gain divided by Σ wₙ; zero means never to stop before
+    /// `max_iterations`.
+    pub tolerance: f64,
+}
+
+impl Stopping {
+    pub fn check(&self) -> Result<()> {
+        if self.tolerance.is_finite() && self.tolerance >= 0.0 {
+            return Ok(());
+        }
+        let reason = "it must be finite and not negative; 0 runs all iterations";
+        Err(Error::option("tolerance", self.tolerance, reason))
+    }
+}
+
+/// How a run ended.
+pub(crate) struct Run<M> {
+    pub model: M,
+    pub converged: bool,
+    pub iterations: usize,
+    /// The objective before each update, and last that of `model`.
+    pub trace: Vec<f64>,
+}
+
+/// Alternates E-step and M-step from `model` until the gain is small or the updates run out.
+///
+/// # Errors
+/// If an E-step or M-step fails, or the objective falls by more than rounding explains.
+// ANCHOR: climb
+pub(crate) fn climb<L: Learner>(
+    learner: &L,
+    mut model: L::Model,
+    points: &Points,
+    stopping: Stopping,
+) -> Result<Run<L::Model>> {
+    let mut trace: Vec<f64> = Vec::new();
+    let mut converged = false;
+    loop {
+        let summary = e_step(&learner.scores(&model), points)?;
+        let penalty = learner.penalty(&model);
+        let objective = summary.log_likelihood + penalty.iter().sum::<f64>();
+        let iterations = trace.len();
+        if let Some(&before) = trace.last() {
+            let size = summary.magnitude + penalty.iter().map(|p| p.abs()).sum::<f64>();
+            check_climb(before, objective, ROUNDING * size, iterations)?;
+            let gain = (objective - before) / points.total;
+            converged = stopping.tolerance > 0.0 && gain < stopping.tolerance;
+        }
+        trace.push(objective);
+        if converged || iterations == stopping.max_iterations {
+            return Ok(Run { model, converged, iterations, trace });
+        }
+        model = learner.m_step(&summary, iterations + 1)?;
+    }
+}
+// ANCHOR_END: climb
+
+/// A fall within rounding is none; a real one means that the arithmetic, or a formula, has failed.
+fn check_climb(from: f64, to: f64, allowed: f64, iteration: usize) -> Result<()> {
+    if to >= from - allowed {
+        return Ok(());
+    }
+    Err(Error::ObjectiveFell { iteration, from, to, allowed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_is_forgiven_and_a_fall_is_not() {
+        assert!(check_climb(-1.0, -1.0 - 1e-13, 1e-12, 4).is_ok());
+        let fell = check_climb(-1.0, -1.1, 1e-12, 4).unwrap_err();
+        assert!(matches!(fell, Error::ObjectiveFell { iteration: 4, .. }));
+        assert!(check_climb(-1.0, f64::NAN, 1e-12, 4).is_err());
+    }
+}

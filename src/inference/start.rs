@@ -1,0 +1,134 @@
+//! Where a fit starts.
+
+use nalgebra::{DMatrix, DVector};
+use rand::RngExt;
+use rand::distr::Distribution;
+use rand::distr::weighted::WeightedIndex;
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::Points;
+use crate::math::{Cholesky, Rng};
+use crate::mixture::GaussianMixture;
+use crate::{Error, Result};
+
+/// Where a fit starts.
+///
+/// The random starts choose K of the points as means, and give every component the same weight
+/// and the covariance Σ̂/K^(2/D): the data's own ellipsoid, shrunk so that K of them have its
+/// volume. Distances are measured in the data's own units of spread (Mahalanobis, under Σ̂), so
+/// that rescaling or mixing the columns changes nothing.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Start {
+    /// K different rows, each set of K as likely as any other.
+    RandomPoints,
+    /// K rows far apart: each next one is drawn with probability proportional to its weight times
+    /// its squared distance from the nearest one so far (Arthur & Vassilvitskii 2007).
+    #[default]
+    KMeansPlusPlus,
+    /// These means (K×D), with weights 1/K and each covariance that of the data.
+    Means(DMatrix<f64>),
+    /// This mixture.
+    Given(GaussianMixture),
+}
+
+impl Start {
+    /// Whether another seed would start elsewhere.
+    pub(crate) fn is_random(&self) -> bool {
+        matches!(self, Start::RandomPoints | Start::KMeansPlusPlus)
+    }
+
+    /// Refuses a start of another K or D than the fit's.
+    pub(crate) fn check(&self, k: usize, d: usize) -> Result<()> {
+        let (what, found) = match self {
+            Start::Given(mixture) => {
+                ("Start::Given", (mixture.component_count(), mixture.dimension()))
+            }
+            Start::Means(means) => ("Start::Means", means.shape()),
+            _ => return Ok(()),
+        };
+        if found == (k, d) {
+            return Ok(());
+        }
+        let expected = format!("of {k} components in {d} dimensions, as the fit is");
+        Err(Error::shape(what, expected, format!("of {} in {}", found.0, found.1)))
+    }
+
+    /// The mixture to start from, in coordinates relative to the points' origin; `spread` factors
+    /// Σ̂, and `rng` is used by the random starts alone.
+    pub(crate) fn mixture(
+        &self,
+        k: usize,
+        points: &Points,
+        spread: &Cholesky,
+        rng: &mut Rng,
+    ) -> Result<GaussianMixture> {
+        let rows = match self {
+            Start::Given(mixture) => return Ok(mixture.clone().translated(&-&points.origin)),
+            Start::Means(means) => {
+                let origin = &points.origin;
+                let moved = DMatrix::from_fn(k, origin.len(), |k, j| means[(k, j)] - origin[j]);
+                return alike(moved, spread, 1.0);
+            }
+            Start::RandomPoints => random_points(k, points, rng)?,
+            Start::KMeansPlusPlus => plus_plus(k, points, spread, rng)?,
+        };
+        let mut means = DMatrix::zeros(k, points.dimension());
+        for (k, n) in rows.into_iter().enumerate() {
+            means.row_mut(k).copy_from(&points.row(n).transpose());
+        }
+        alike(means, spread, (k as f64).powf(-2.0 / points.dimension() as f64))
+    }
+}
+
+/// Equal weights, these means (K×D), and `shrink`·Σ̂ for every component.
+fn alike(means: DMatrix<f64>, spread: &Cholesky, shrink: f64) -> Result<GaussianMixture> {
+    let k = means.nrows();
+    let covariance = spread.l() * spread.l().transpose() * shrink;
+    GaussianMixture::new(DVector::from_element(k, 1.0 / k as f64), means, vec![covariance; k])
+}
+
+/// K different rows of positive weight.
+fn random_points(k: usize, points: &Points, rng: &mut Rng) -> Result<Vec<usize>> {
+    let mut rows: Vec<usize> = (0..points.len()).filter(|&n| points.weight(n) > 0.0).collect();
+    if rows.len() < k {
+        return Err(too_few(k, rows.len(), "rows of positive weight"));
+    }
+    for i in 0..k {
+        let j = rng.random_range(i..rows.len());
+        rows.swap(i, j);
+    }
+    rows.truncate(k);
+    Ok(rows)
+}
+
+/// K rows by k-means++.
+// ANCHOR: plus_plus
+fn plus_plus(k: usize, points: &Points, spread: &Cholesky, rng: &mut Rng) -> Result<Vec<usize>> {
+    let white: Vec<DVector<f64>> =
+        (0..points.len()).map(|n| spread.whiten(&points.row(n))).collect();
+    let mut rows = Vec::with_capacity(k);
+    let mut distance = vec![1.0; points.len()];
+    while rows.len() < k {
+        let chances = (0..points.len()).map(|n| points.weight(n) * distance[n]);
+        let Ok(lottery) = WeightedIndex::new(chances) else {
+            return Err(too_few(k, rows.len(), "different points"));
+        };
+        let chosen = lottery.sample(rng);
+        for (nearest, y) in distance.iter_mut().zip(&white) {
+            let squared = (y - &white[chosen]).norm_squared();
+            *nearest = if rows.is_empty() { squared } else { nearest.min(squared) };
+        }
+        rows.push(chosen);
+    }
+    Ok(rows)
+}
+// ANCHOR_END: plus_plus
+
+fn too_few(components: usize, found: usize, what: &str) -> Error {
+    Error::Components {
+        components,
+        available: format!("{found} {what}"),
+        cure: "ask for fewer components, or add points".to_string(),
+    }
+}

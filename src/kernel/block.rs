@@ -1,0 +1,164 @@
+use nalgebra::{DMatrix, DMatrixView, DVector};
+use rayon::prelude::*;
+
+use crate::math::Cholesky;
+use crate::{Error, Result};
+
+use super::Points;
+
+/// Rows to a block: enough to keep the processor's vector units busy, few enough to stay in cache.
+pub(crate) const BLOCK: usize = 256;
+
+/// A component's score, `offset − ½ ‖A (x − m)‖²` as a function of x, with A lower triangular.
+///
+/// For a Gaussian component it is ln π + ln N(x | μ, Σ), with A = L⁻¹; other learners put other
+/// numbers in the same three places.
+#[derive(Debug, Clone)]
+pub(crate) struct Score {
+    pub offset: f64,
+    /// m, length D.
+    pub mean: DVector<f64>,
+    /// A, lower triangular, D×D.
+    pub whitener: DMatrix<f64>,
+    /// A⁻¹, lower triangular, D×D.
+    pub unwhitener: DMatrix<f64>,
+}
+
+impl Score {
+    /// With A = scale · L⁻¹.
+    pub fn new(offset: f64, mean: DVector<f64>, factor: &Cholesky, scale: f64) -> Self {
+        Score { offset, mean, whitener: factor.whitener() * scale, unwhitener: factor.l() / scale }
+    }
+}
+
+/// A block of at most [`BLOCK`] rows, and what the scores make of them. Every array is by columns
+/// of length `rows`, so that each inner loop runs down contiguous memory.
+pub(crate) struct Block {
+    pub start: usize,
+    pub rows: usize,
+    /// x − origin: D columns.
+    pub x: Vec<f64>,
+    /// For each component the residuals A (x − m): K·D columns.
+    pub residuals: Vec<f64>,
+    /// Responsibilities, K columns (before [`Block::normalise`], the scores).
+    pub responsibilities: Vec<f64>,
+    /// ln Σₖ exp scoreₖ for each row.
+    pub log_density: Vec<f64>,
+    /// One column of working space.
+    scratch: Vec<f64>,
+}
+
+impl Block {
+    /// Loads rows `start..` and evaluates everything.
+    // ANCHOR: block
+    pub fn new(scores: &[Score], points: &Points, start: usize) -> Self {
+        let rows = BLOCK.min(points.len() - start);
+        let (d, k) = (points.dimension(), scores.len());
+        let mut block = Block {
+            start,
+            rows,
+            x: Vec::with_capacity(rows * d),
+            residuals: vec![0.0; rows * d * k],
+            responsibilities: vec![0.0; rows * k],
+            log_density: vec![0.0; rows],
+            scratch: vec![0.0; rows],
+        };
+        for (column, origin) in points.x.column_iter().zip(&points.origin) {
+            let values = &column.as_slice()[start..start + rows];
+            block.x.extend(values.iter().map(|x| x - origin));
+        }
+        for (k, score) in scores.iter().enumerate() {
+            block.evaluate(k, score);
+        }
+        block.normalise();
+        block
+    }
+
+    fn evaluate(&mut self, k: usize, score: &Score) {
+        let (rows, d) = (self.rows, score.mean.len());
+        let residuals = &mut self.residuals[k * d * rows..(k + 1) * d * rows];
+        let difference = &mut self.scratch;
+        for j in 0..d {
+            for (v, x) in difference.iter_mut().zip(&self.x[j * rows..(j + 1) * rows]) {
+                *v = x - score.mean[j];
+            }
+            for i in j..d {
+                let a = score.whitener[(i, j)];
+                let y = &mut residuals[i * rows..(i + 1) * rows];
+                y.iter_mut().zip(difference.iter()).for_each(|(y, v)| *y += a * v);
+            }
+        }
+        let values = &mut self.responsibilities[k * rows..(k + 1) * rows];
+        for y in residuals.chunks_exact(rows) {
+            values.iter_mut().zip(y).for_each(|(s, y)| *s += y * y);
+        }
+        values.iter_mut().for_each(|s| *s = score.offset - 0.5 * *s);
+    }
+
+    /// Log-sum-exp along each row, and the scores into responsibilities. A row whose scores are
+    /// all −∞ has log density −∞ and no responsibilities: callers check the log density.
+    fn normalise(&mut self) {
+        let rows = self.rows;
+        let largest = &mut self.scratch;
+        largest.fill(f64::MIN); // finite, so that −∞ − largest is −∞
+        for scores in self.responsibilities.chunks_exact(rows) {
+            largest.iter_mut().zip(scores).for_each(|(m, s)| *m = if s > m { *s } else { *m });
+        }
+        for scores in self.responsibilities.chunks_exact_mut(rows) {
+            for ((s, m), sum) in scores.iter_mut().zip(largest.iter()).zip(&mut self.log_density) {
+                *s = (*s - m).exp();
+                *sum += *s;
+            }
+        }
+        for scores in self.responsibilities.chunks_exact_mut(rows) {
+            scores.iter_mut().zip(&self.log_density).for_each(|(r, sum)| *r /= sum);
+        }
+        for (sum, m) in self.log_density.iter_mut().zip(largest.iter()) {
+            *sum = m + sum.ln();
+        }
+    }
+    // ANCHOR_END: block
+
+    /// Multiplies each row's responsibilities by the row's weight.
+    pub fn weigh(&mut self, points: &Points) {
+        let Some(weights) = &points.weights else { return };
+        for shares in self.responsibilities.chunks_exact_mut(self.rows) {
+            shares.iter_mut().zip(weights.iter().skip(self.start)).for_each(|(r, w)| *r *= w);
+        }
+    }
+
+    /// The responsibilities of component k, one a row.
+    pub fn responsibility(&self, k: usize) -> &[f64] {
+        &self.responsibilities[k * self.rows..(k + 1) * self.rows]
+    }
+
+    /// The first row that no component reaches.
+    pub fn check_reach(&self) -> Result<()> {
+        match self.log_density.iter().position(|l| !l.is_finite()) {
+            Some(n) => Err(Error::OutOfReach { row: self.start + n }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What `read` makes of each block, in order.
+pub(crate) fn map_blocks<T: Send>(
+    scores: &[Score],
+    x: DMatrixView<'_, f64>,
+    read: impl Fn(Block) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let points = Points::new(x, None)?;
+    let d = scores[0].mean.len();
+    points.expect_dimension(d)?;
+    let points = points.about(DVector::zeros(d));
+    (0..points.len().div_ceil(BLOCK))
+        .into_par_iter()
+        .map(|b| read(Block::new(scores, &points, b * BLOCK)))
+        .collect()
+}
+
+/// ln Σₖ exp scoreₖ(xₙ) for every row of `x`.
+pub(crate) fn log_densities(scores: &[Score], x: DMatrixView<'_, f64>) -> Result<DVector<f64>> {
+    let blocks = map_blocks(scores, x, |block| Ok(block.log_density))?;
+    Ok(DVector::from_vec(blocks.concat()))
+}

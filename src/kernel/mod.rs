@@ -1,0 +1,8 @@
+//! The kernel: every density and every E-step is made of scores, evaluated a block of rows at a
+//! time.
+
+mod block;
+mod points;
+
+pub(crate) use block::{BLOCK, Block, Score, log_densities, map_blocks};
+pub(crate) use points::Points;

@@ -1,0 +1,117 @@
+use nalgebra::{DMatrixView, DVector, DVectorView};
+
+use crate::stats::Moments;
+use crate::{Error, Result};
+
+/// Beyond this size a square overflows; a number that large is a unit or a marker gone wrong.
+const LARGEST: f64 = 1e140;
+
+/// Checked data: N×D, finite, at least one row and column, with weights that are finite and not
+/// negative and have a positive sum. A fit works on `x − origin`, where the origin is a data
+/// point, so that an offset common to all the data costs no digits.
+#[derive(Clone)]
+pub(crate) struct Points<'a> {
+    pub x: DMatrixView<'a, f64>,
+    pub weights: Option<DVectorView<'a, f64>>,
+    pub origin: DVector<f64>,
+    /// Σ wₙ, or N.
+    pub total: f64,
+}
+
+impl<'a> Points<'a> {
+    pub fn new(x: DMatrixView<'a, f64>, weights: Option<DVectorView<'a, f64>>) -> Result<Self> {
+        check_finite(&x, "x")?;
+        let total = match &weights {
+            None => x.nrows() as f64,
+            Some(w) => check_weights(w, x.nrows())?,
+        };
+        let origin = x.row(0).transpose();
+        Ok(Points { x, weights, origin, total })
+    }
+
+    /// The same points about another origin (length D).
+    pub fn about(mut self, origin: DVector<f64>) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// Refuses data of another dimension than the model's.
+    pub fn expect_dimension(&self, d: usize) -> Result<()> {
+        if self.dimension() == d {
+            return Ok(());
+        }
+        let expected = format!("N×{d}, as the model has {d} dimensions");
+        let found = format!("{}×{}", self.len(), self.dimension());
+        Err(Error::shape("x", expected, found))
+    }
+
+    pub fn len(&self) -> usize {
+        self.x.nrows()
+    }
+
+    pub fn dimension(&self) -> usize {
+        self.x.ncols()
+    }
+
+    pub fn weight(&self, n: usize) -> f64 {
+        self.weights.as_ref().map_or(1.0, |w| w[n])
+    }
+
+    /// x_n − origin.
+    pub fn row(&self, n: usize) -> DVector<f64> {
+        self.x.row(n).transpose() - &self.origin
+    }
+
+    /// Count, mean and scatter of all points, in coordinates relative to the origin.
+    pub fn moments(&self) -> Result<Moments> {
+        let mut moments = Moments::about(DVector::zeros(self.dimension()));
+        for n in 0..self.len() {
+            let row = self.row(n).transpose();
+            moments.push(row.as_view(), self.weight(n))?;
+        }
+        Ok(moments)
+    }
+}
+
+/// Refuses what no later step could work with: no rows, no columns, numbers that are not finite
+/// or too large to square.
+fn check_finite(x: &DMatrixView<'_, f64>, what: &str) -> Result<()> {
+    for (size, missing) in [(x.nrows(), "rows"), (x.ncols(), "columns")] {
+        if size == 0 {
+            return Err(Error::Empty { what: what.to_string(), missing: missing.to_string() });
+        }
+    }
+    for (column, values) in x.column_iter().enumerate() {
+        if let Some(row) = values.iter().position(|v| v.is_nan() || v.abs() > LARGEST) {
+            return Err(Error::NotFinite {
+                what: what.to_string(),
+                row,
+                column,
+                value: values[row].to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn check_weights(w: &DVectorView<'_, f64>, rows: usize) -> Result<f64> {
+    let fault = |reason: String| Error::Weights { what: "the weights of the rows".into(), reason };
+    if w.len() != rows {
+        return Err(Error::shape(
+            "the vector of weights",
+            format!("of length {rows}, one a row"),
+            format!("of length {}", w.len()),
+        ));
+    }
+    if let Some(n) = w.iter().position(|v| !(v.is_finite() && *v >= 0.0)) {
+        return Err(fault(format!(
+            "row {n} has {}, but a weight is finite and not negative",
+            w[n]
+        )));
+    }
+    let total: f64 = w.iter().sum();
+    if total == 0.0 || !total.is_finite() {
+        return Err(fault(format!("their sum is {total}, but must be positive and finite")));
+    }
+    Ok(total)
+}

@@ -1,0 +1,281 @@
+//! The model: a weighted sum of Gaussians.
+
+use std::fmt;
+
+use nalgebra::{DMatrix, DMatrixView, DVector};
+use rand::distr::Distribution;
+use rand::distr::weighted::WeightedIndex;
+use serde::{Deserialize, Serialize};
+
+use crate::distribution::Gaussian;
+use crate::kernel::{Score, log_densities, map_blocks};
+use crate::{Error, Result};
+
+/// The shape that the components' covariances share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Covariance {
+    /// Each component has a D×D covariance of its own: D(D+1)/2 parameters each.
+    #[default]
+    Full,
+}
+
+/// A mixture of K Gaussians in D dimensions: p(x) = Σₖ πₖ N(x | μₖ, Σₖ) (PRML 9.7).
+///
+/// Rows are points: `x` is N×D, and anything that turns into a `DMatrixView`. Log densities are
+/// natural logs.
+///
+/// ```
+/// use mixtures::{GaussianMixture, math, nalgebra::{dmatrix, dvector}};
+///
+/// let mixture = GaussianMixture::new(
+///     dvector![0.25, 0.75],
+///     dmatrix![0.0, 0.0; 4.0, 4.0],
+///     vec![dmatrix![1.0, 0.0; 0.0, 1.0], dmatrix![1.0, 0.5; 0.5, 1.0]],
+/// )?;
+/// let (x, z) = mixture.sample(100, &mut math::rng(3));
+/// let guessed = mixture.predict(&x)?;
+/// assert!(guessed.iter().zip(&z).filter(|(a, b)| a == b).count() > 95);
+/// assert_eq!(mixture.parameter_count(), 11);
+/// # Ok::<(), mixtures::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts", into = "Parts")]
+pub struct GaussianMixture {
+    weights: DVector<f64>,
+    means: DMatrix<f64>,
+    components: Vec<Gaussian>,
+    shape: Covariance,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Parts {
+    weights: DVector<f64>,
+    means: DMatrix<f64>,
+    covariances: Vec<DMatrix<f64>>,
+    shape: Covariance,
+}
+
+impl GaussianMixture {
+    /// From the weights (K), the means (K×D) and the covariances (K of D×D).
+    ///
+    /// # Errors
+    /// If the shapes disagree, a weight is negative, the weights do not sum to 1 (to 1e-9), a mean
+    /// is not finite, or a covariance is not symmetric and positive definite.
+    pub fn new(
+        weights: DVector<f64>,
+        means: DMatrix<f64>,
+        covariances: Vec<DMatrix<f64>>,
+    ) -> Result<Self> {
+        let k = weights.len();
+        if k == 0 {
+            return Err(Error::Empty { what: "the mixture".into(), missing: "components".into() });
+        }
+        if means.nrows() != k {
+            let found = format!("{}×{}", means.nrows(), means.ncols());
+            return Err(Error::shape(
+                "the matrix of means",
+                format!("{k}×D, one row a component"),
+                found,
+            ));
+        }
+        if covariances.len() != k {
+            let found = format!("of length {}", covariances.len());
+            return Err(Error::shape("the list of covariances", format!("of length {k}"), found));
+        }
+        check_weights(&weights)?;
+        let components = covariances
+            .into_iter()
+            .enumerate()
+            .map(|(k, sigma)| {
+                let what = format!("the covariance of component {k}");
+                Gaussian::named(means.row(k).transpose(), sigma, &what)
+            })
+            .collect::<Result<_>>()?;
+        Ok(GaussianMixture { weights, means, components, shape: Covariance::Full })
+    }
+
+    /// π, length K.
+    pub fn weights(&self) -> &DVector<f64> {
+        &self.weights
+    }
+
+    /// The means, K×D.
+    pub fn means(&self) -> &DMatrix<f64> {
+        &self.means
+    }
+
+    /// Σₖ, D×D.
+    ///
+    /// # Panics
+    /// If there is no component k, as indexing does.
+    pub fn covariance(&self, k: usize) -> &DMatrix<f64> {
+        self.components[k].covariance()
+    }
+
+    /// The components, K Gaussians.
+    pub fn components(&self) -> &[Gaussian] {
+        &self.components
+    }
+
+    /// The shape of the covariances.
+    pub fn shape(&self) -> Covariance {
+        self.shape
+    }
+
+    /// K.
+    pub fn component_count(&self) -> usize {
+        self.components.len()
+    }
+
+    /// D.
+    pub fn dimension(&self) -> usize {
+        self.means.ncols()
+    }
+
+    /// How many numbers can be chosen freely: K − 1 weights, K·D means and K·D(D+1)/2 covariances.
+    pub fn parameter_count(&self) -> usize {
+        let (k, d) = (self.component_count(), self.dimension());
+        let covariance = match self.shape {
+            Covariance::Full => k * d * (d + 1) / 2,
+        };
+        k - 1 + k * d + covariance
+    }
+
+    /// ln p(xₙ) of every row of `x` (N×D), length N.
+    ///
+    /// # Errors
+    /// If `x` is empty, not finite, or of another dimension.
+    pub fn log_density<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<DVector<f64>> {
+        log_densities(&self.scores(), x.into())
+    }
+
+    /// r, N×K: the probability that each row came from each component (PRML 9.13). Rows sum to 1.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::log_density`]; also if a row is so far away that its density
+    /// underflows even as a logarithm.
+    pub fn responsibilities<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<DMatrix<f64>> {
+        let (x, count) = (x.into(), self.component_count());
+        let blocks = map_blocks(&self.scores(), x, |block| {
+            block.check_reach()?;
+            Ok((block.start, DMatrix::from_vec(block.rows, count, block.responsibilities)))
+        })?;
+        let mut r = DMatrix::zeros(x.nrows(), count);
+        for (start, block) in blocks {
+            r.rows_mut(start, block.nrows()).copy_from(&block);
+        }
+        Ok(r)
+    }
+
+    /// The most probable component of every row of `x` (N×D), length N; the first of equals.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::responsibilities`].
+    pub fn predict<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<Vec<usize>> {
+        let r = self.responsibilities(x)?;
+        Ok(r.row_iter()
+            .map(|row| (1..row.len()).fold(0, |best, k| if row[k] > row[best] { k } else { best }))
+            .collect())
+    }
+
+    /// `n` points (n×D) and the component that each came from.
+    // ANCHOR: sample
+    pub fn sample<R: rand::Rng + ?Sized>(
+        &self,
+        n: usize,
+        rng: &mut R,
+    ) -> (DMatrix<f64>, Vec<usize>) {
+        let labels = WeightedIndex::new(&self.weights).expect("weights are checked by `new`");
+        let mut x = DMatrix::zeros(n, self.dimension());
+        let mut z = Vec::with_capacity(n);
+        for mut row in x.row_iter_mut() {
+            let k = labels.sample(rng);
+            row.copy_from(&self.components[k].draw(rng).transpose());
+            z.push(k);
+        }
+        (x, z)
+    }
+    // ANCHOR_END: sample
+
+    /// Akaike's criterion, −2 ln p(X) + 2 × [`GaussianMixture::parameter_count`]; smaller is
+    /// better.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::log_density`].
+    pub fn aic<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<f64> {
+        Ok(-2.0 * self.log_density(x)?.sum() + 2.0 * self.parameter_count() as f64)
+    }
+
+    /// Schwarz's criterion, −2 ln p(X) + ln N × [`GaussianMixture::parameter_count`]; smaller is
+    /// better.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::log_density`].
+    pub fn bic<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<f64> {
+        let log_density = self.log_density(x)?;
+        let n = log_density.len() as f64;
+        Ok(-2.0 * log_density.sum() + n.ln() * self.parameter_count() as f64)
+    }
+
+    /// One score a component: ln πₖ + ln N(x | μₖ, Σₖ).
+    pub(crate) fn scores(&self) -> Vec<Score> {
+        self.components.iter().zip(&self.weights).map(|(c, w)| c.score(w.ln())).collect()
+    }
+
+    /// Every mean moved by `shift` (length D).
+    pub(crate) fn translated(mut self, shift: &DVector<f64>) -> Self {
+        for mut row in self.means.row_iter_mut() {
+            row += shift.transpose();
+        }
+        self.components = self.components.into_iter().map(|c| c.translated(shift)).collect();
+        self
+    }
+}
+
+fn check_weights(weights: &DVector<f64>) -> Result<()> {
+    let fault = |reason: String| {
+        Err(Error::Weights { what: "the weights of the components".to_string(), reason })
+    };
+    if let Some(k) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+        return fault(format!(
+            "component {k} has {}, but a weight is finite and not negative",
+            weights[k]
+        ));
+    }
+    let total = weights.sum();
+    if (total - 1.0).abs() > 1e-9 {
+        return fault(format!("their sum is {total}, but must be 1; divide them by it"));
+    }
+    Ok(())
+}
+
+/// Each component's weight, mean and covariance, with the precision asked for (`{:.8}`; 4 if none
+/// is).
+impl fmt::Display for GaussianMixture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = f.precision().unwrap_or(4);
+        for (k, component) in self.components.iter().enumerate() {
+            let end = if k + 1 < self.components.len() { "\n" } else { "" };
+            let weight = self.weights[k];
+            write!(f, "component {k}, weight {weight:.digits$}\n{component:.digits$}{end}")?;
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<Parts> for GaussianMixture {
+    type Error = Error;
+
+    fn try_from(parts: Parts) -> Result<Self> {
+        let mixture = GaussianMixture::new(parts.weights, parts.means, parts.covariances)?;
+        Ok(GaussianMixture { shape: parts.shape, ..mixture })
+    }
+}
+
+impl From<GaussianMixture> for Parts {
+    fn from(mixture: GaussianMixture) -> Self {
+        let covariances = mixture.components.iter().map(|c| c.covariance().clone()).collect();
+        Parts { weights: mixture.weights, means: mixture.means, covariances, shape: mixture.shape }
+    }
+}

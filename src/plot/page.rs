@@ -1,0 +1,247 @@
+//! The layout: sizes, margins, axes, headings; one chart or several on a page.
+
+use plotters_backend::text_anchor::{HPos, VPos};
+
+use super::axis::{Axis, Tick};
+use super::chart::Chart;
+use super::geometry::{Frame, px, snap};
+use super::layer::Key;
+use super::shape::{self, Face, Shape};
+use super::{Legend, legend, render, text};
+
+/// Widths of a whole figure with 1, 2 and more columns, in CSS pixels: wide enough for the page,
+/// and such that text is still legible when a phone shrinks it.
+const WIDTHS: [f64; 3] = [560.0, 660.0, 750.0];
+const GUTTER: f64 = 24.0;
+const LINE: f64 = 22.0;
+
+/// Space around the plot proper, in units of the figure.
+#[derive(Clone, Copy, Debug)]
+struct Margins {
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
+}
+
+/// A chart whose axes and margins are settled, but not yet its height.
+struct Panel<'c, 'a> {
+    chart: &'c Chart<'a>,
+    entries: Vec<(String, Key)>,
+    x: Axis,
+    y: Axis,
+    width: f64,
+    margins: Margins,
+    above: bool,
+}
+
+/// The charts in rows of so many columns.
+pub(super) fn draw(charts: &[Chart<'_>], columns: usize) -> Result<String, String> {
+    if charts.is_empty() || columns == 0 {
+        return Err("a figure needs at least one chart and one column".to_owned());
+    }
+    let columns = columns.min(charts.len());
+    let mut shapes = Vec::new();
+    let mut top = 0.0;
+    let mut full_width: f64 = 0.0;
+    for row in charts.chunks(columns) {
+        let mut panels = Vec::new();
+        for chart in row {
+            let room = WIDTHS[columns.min(WIDTHS.len()) - 1] - GUTTER * (columns - 1) as f64;
+            let width = chart.size.map_or(room / columns as f64, |(width, _)| width);
+            panels.push(Panel::new(chart, width)?);
+        }
+        let margin =
+            |side: fn(&Margins) -> f64| panels.iter().map(|p| side(&p.margins)).fold(0.0, f64::max);
+        let (head, foot) = (margin(|m| m.top), margin(|m| m.bottom));
+        let inner = panels.iter().map(|p| p.inner_height(head + foot)).fold(0.0, f64::max);
+        let mut left = 0.0;
+        for mut panel in panels {
+            (panel.margins.top, panel.margins.bottom) = (head, foot);
+            panel.fit_tick_labels(inner);
+            shapes.extend(panel.draw(left, top, inner)?);
+            left += panel.width + GUTTER;
+        }
+        full_width = full_width.max(left - GUTTER);
+        top += head + inner + foot + GUTTER / 2.0;
+    }
+    Ok(shape::draw((px(full_width), px(top - GUTTER / 2.0)), &shapes))
+}
+
+impl<'c, 'a> Panel<'c, 'a> {
+    fn new(chart: &'c Chart<'a>, width: f64) -> Result<Self, String> {
+        if let Some(problem) = &chart.problem {
+            return Err(problem.clone());
+        }
+        if chart.equal && (chart.x.log || chart.y.log) {
+            return Err("equal_aspect: a logarithmic axis has no unit to compare".to_owned());
+        }
+        let (x, y) = render::axes(chart)?;
+        let mut panel = Panel {
+            chart,
+            entries: chart.entries(),
+            x,
+            y,
+            width,
+            margins: Margins { left: 0.0, right: 14.0, top: 0.0, bottom: 0.0 },
+            above: chart.legend == Legend::Above,
+        };
+        panel.measure(240.0);
+        if chart.legend == Legend::Auto && !panel.entries.is_empty() {
+            let frame =
+                panel.frame(0.0, 0.0, panel.inner_height(panel.margins.top + panel.margins.bottom));
+            let drawn = render::shapes(chart, &frame)?;
+            panel.above = legend::free_corner(&panel.entries, &frame, &drawn).is_none();
+            panel.measure(240.0);
+        }
+        Ok(panel)
+    }
+
+    /// Sets the margins for a plot of about this height.
+    fn measure(&mut self, height: f64) {
+        self.fit_tick_labels(height);
+        let given = |text: &str| if text.is_empty() { 0.0 } else { LINE };
+        let inner = self.inner_width();
+        let legend = if self.above { legend::height_above(&self.entries, inner) } else { 0.0 };
+        self.margins.top = 8.0 + given(&self.chart.heading) + given(&self.chart.y.label) + legend;
+        self.margins.bottom = 24.0 + given(&self.chart.x.label);
+    }
+
+    /// Makes room for the labels that a plot of this height has at its left.
+    fn fit_tick_labels(&mut self, height: f64) {
+        // With equal units the margin bears on the range and so on the labels: the second round
+        // sees what the first has changed.
+        for _ in 0..2 {
+            let ticks = self.frame(0.0, 0.0, height).y.ticks(wanted_y(height));
+            let widths = ticks.iter().map(|t| text::width(&t.label, Face::Tick.size()));
+            self.margins.left = widths.fold(0.0, f64::max) + 10.0;
+        }
+    }
+
+    fn inner_width(&self) -> f64 {
+        (self.width - self.margins.left - self.margins.right).max(60.0)
+    }
+
+    /// The height the plot proper would like.
+    fn inner_height(&self, around: f64) -> f64 {
+        if let Some((_, height)) = self.chart.size {
+            return (height - around).max(60.0);
+        }
+        let width = self.inner_width();
+        if self.chart.equal {
+            let natural = width * (self.y.hi - self.y.lo) / (self.x.hi - self.x.lo);
+            return natural.clamp(0.5 * width, (1.05 * width).min(420.0));
+        }
+        if self.width > 400.0 { 380.0 - around } else { (0.82 * width).max(150.0) }
+    }
+
+    /// The frame at a place on the page, with equal units if wanted, and the final axes.
+    fn frame(&self, left: f64, top: f64, height: f64) -> Frame {
+        let (mut x, mut y) = (self.x, self.y);
+        let width = self.inner_width();
+        if self.chart.equal {
+            // Widen the range of the axis that has room to spare.
+            let unit = ((x.hi - x.lo) / width).max((y.hi - y.lo) / height);
+            for (axis, length) in [(&mut x, width), (&mut y, height)] {
+                let spare = unit * length - (axis.hi - axis.lo);
+                axis.lo -= 0.5 * spare;
+                axis.hi += 0.5 * spare;
+            }
+        }
+        Frame {
+            left: px(left + self.margins.left),
+            top: px(top + self.margins.top),
+            right: px(left + self.margins.left + width),
+            bottom: px(top + self.margins.top + height),
+            x,
+            y,
+        }
+    }
+
+    fn draw(&self, left: f64, top: f64, height: f64) -> Result<Vec<Shape>, String> {
+        let frame = self.frame(left, top, height);
+        let mut shapes = self.axes(&frame, height);
+        let drawn = render::shapes(self.chart, &frame)?;
+        let keys = &self.entries;
+        let key = if keys.is_empty() || self.chart.legend == Legend::Hidden {
+            Vec::new()
+        } else if self.above {
+            let height = legend::height_above(keys, self.inner_width());
+            legend::above(keys, (frame.left, frame.top - px(height)), self.inner_width())
+        } else {
+            let place = match self.chart.legend {
+                Legend::Auto => {
+                    legend::free_corner(keys, &frame, &drawn).unwrap_or(Legend::TopRight)
+                }
+                place => place,
+            };
+            legend::in_corner(keys, &frame, place)
+        };
+        shapes.extend(drawn);
+        shapes.extend(key);
+        let mut line = px(top + 4.0);
+        for (text, face) in
+            [(&self.chart.heading, Face::Heading), (&self.chart.y.label, Face::Label)]
+        {
+            if !text.is_empty() {
+                // Over the tick labels: a label on its side is hard to read.
+                let x = px(left + 2.0);
+                shapes.push(Shape::text((x, line), text, face, HPos::Left, VPos::Top));
+                line += px(LINE);
+            }
+        }
+        Ok(shapes)
+    }
+
+    /// The grid, the ticks' labels and the label of the x axis.
+    fn axes(&self, frame: &Frame, height: f64) -> Vec<Shape> {
+        let (mut lines, mut labels) = (Vec::new(), Vec::new());
+        for tick in x_ticks(&frame.x, self.inner_width()) {
+            let x = snap(frame.place_x(tick.at));
+            lines.push(Shape::hairline((x, frame.top), (x, frame.bottom), 0.13));
+            labels.push(Shape::text(
+                (x, frame.bottom + px(7.0)),
+                &tick.label,
+                Face::Tick,
+                HPos::Center,
+                VPos::Top,
+            ));
+        }
+        for tick in frame.y.ticks(wanted_y(height)) {
+            let y = snap(frame.place_y(tick.at));
+            lines.push(Shape::hairline((frame.left, y), (frame.right, y), 0.13));
+            labels.push(Shape::text(
+                (frame.left - px(7.0), y),
+                &tick.label,
+                Face::Tick,
+                HPos::Right,
+                VPos::Center,
+            ));
+        }
+        lines.push(Shape::hairline((frame.left, frame.bottom), (frame.right, frame.bottom), 0.6));
+        if !self.chart.x.label.is_empty() {
+            let at = ((frame.left + frame.right) / 2, frame.bottom + px(28.0));
+            labels.push(Shape::text(at, &self.chart.x.label, Face::Label, HPos::Center, VPos::Top));
+        }
+        lines.append(&mut labels);
+        lines
+    }
+}
+
+fn wanted_y(height: f64) -> usize {
+    (height / 50.0) as usize
+}
+
+/// As many ticks as have room for their labels.
+fn x_ticks(axis: &Axis, width: f64) -> Vec<Tick> {
+    let mut wanted = (width / 85.0).max(3.0) as usize;
+    loop {
+        let ticks = axis.ticks(wanted);
+        let taken: f64 =
+            ticks.iter().map(|t| text::width(&t.label, Face::Tick.size()) + 14.0).sum();
+        if taken <= width || wanted <= 2 {
+            return ticks;
+        }
+        wanted -= 1;
+    }
+}

@@ -1,0 +1,310 @@
+//! Statistics that merge: the weighted count, mean and scatter of a set of points, kept so that
+//! the parts of the set can be visited in any order and on any machine.
+
+use nalgebra::{DMatrix, DMatrixView, DVector, Dyn, MatrixView, U1};
+use serde::{Deserialize, Serialize};
+
+use crate::math::Sum;
+use crate::{Error, Result};
+
+/// One point: a row of an N×D matrix, as `x.row(n)` gives it.
+pub type Row<'a> = MatrixView<'a, f64, U1, Dyn, U1, Dyn>;
+
+/// The sums that a Gaussian needs of weighted points x₁ … x_N in D dimensions, about a fixed
+/// centre c:
+///
+/// | | | |
+/// | --- | --- | --- |
+/// | W | Σ wₙ | count |
+/// | s | Σ wₙ (xₙ − c) | D |
+/// | T | Σ wₙ (xₙ − c)(xₙ − c)ᵀ | D×D, symmetric |
+///
+/// The centre is a nearby point (the first row, say, or a current mean) and never moves, so that
+/// no step subtracts large numbers that nearly agree: at an offset of 10⁸ nothing is lost. Two
+/// sets about the same centre merge by adding; others through the difference of their centres.
+/// W and s are kept in [`Sum`]s, so that the order of the points does not show in the mean.
+///
+/// ```
+/// use mixtures::{Moments, nalgebra::dmatrix};
+///
+/// let x = dmatrix![1.0, 10.0; 3.0, 30.0; 5.0, 20.0];
+/// let (mut a, mut b) = (Moments::of(&x.rows(0, 1))?, Moments::of(&x.rows(1, 2))?);
+/// a.merge(&b)?;
+/// assert_eq!(a.count(), 3.0);
+/// assert_eq!(a.mean().unwrap().as_slice(), [3.0, 20.0]);
+/// assert_eq!(a.scatter(), dmatrix![8.0, 20.0; 20.0, 200.0]);
+/// # Ok::<(), mixtures::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<f64>", into = "Vec<f64>")]
+pub struct Moments {
+    count: Sum,
+    centre: DVector<f64>,
+    sum: Vec<Sum>,
+    /// Only the lower triangle is kept up; [`Moments::scatter`] mirrors it.
+    scatter: DMatrix<f64>,
+}
+
+impl Moments {
+    /// No points yet, to be measured from `centre` (length D).
+    // ANCHOR: about
+    pub fn about(centre: DVector<f64>) -> Self {
+        let d = centre.len();
+        Moments {
+            count: Sum::default(),
+            centre,
+            sum: vec![Sum::default(); d],
+            scatter: DMatrix::zeros(d, d),
+        }
+    }
+    // ANCHOR_END: about
+
+    /// All rows of `x` (N×D) with weight 1, about the first of them.
+    ///
+    /// # Errors
+    /// If `x` has no rows or no columns, or holds a number that is not finite.
+    pub fn of<'a>(x: impl Into<DMatrixView<'a, f64>>) -> Result<Self> {
+        let x = x.into();
+        if x.nrows() == 0 || x.ncols() == 0 {
+            return Err(Error::Empty {
+                what: "x".to_string(),
+                missing: if x.nrows() == 0 { "rows" } else { "columns" }.to_string(),
+            });
+        }
+        let mut moments = Moments::about(x.row(0).transpose());
+        for n in 0..x.nrows() {
+            moments.push(x.row(n), 1.0)?;
+        }
+        Ok(moments)
+    }
+
+    /// Adds the point `x` (1×D) with weight `w`.
+    ///
+    /// # Errors
+    /// If `x` has another dimension, if it or `w` is not finite, or if `w` is negative.
+    // ANCHOR: push
+    pub fn push(&mut self, x: Row<'_>, w: f64) -> Result<()> {
+        self.check_dimension(x.len())?;
+        check_weight(w)?;
+        let residual = x.transpose() - &self.centre;
+        if let Some(column) = residual.iter().position(|v| !v.is_finite()) {
+            return Err(Error::NotFinite {
+                what: "the point".to_string(),
+                row: 0,
+                column,
+                value: x[column].to_string(),
+            });
+        }
+        self.count += w;
+        for (sum, r) in self.sum.iter_mut().zip(residual.iter()) {
+            *sum += w * r;
+        }
+        self.scatter.syger(w, &residual, &residual, 1.0); // lower triangle of T + w r rᵀ
+        Ok(())
+    }
+    // ANCHOR_END: push
+
+    /// Adds all that `other` has seen.
+    ///
+    /// # Errors
+    /// If `other` has another dimension.
+    // ANCHOR: merge
+    pub fn merge(&mut self, other: &Moments) -> Result<()> {
+        self.check_dimension(other.centre.len())?;
+        let other = other.recentred(&self.centre);
+        self.count += other.count;
+        for (mine, theirs) in self.sum.iter_mut().zip(&other.sum) {
+            *mine += *theirs;
+        }
+        self.scatter += other.scatter;
+        Ok(())
+    }
+
+    /// The same points measured from another centre: with δ = c − c′ (old minus new),
+    /// s′ = s + W δ and T′ = T + s δᵀ + δ sᵀ + W δ δᵀ.
+    fn recentred(&self, centre: &DVector<f64>) -> Moments {
+        let mut moved = self.clone();
+        let shift = &self.centre - centre;
+        if shift.iter().all(|v| *v == 0.0) {
+            return moved;
+        }
+        let (w, s) = (self.count.value(), self.sum());
+        moved.scatter.syger(1.0, &s, &shift, 1.0);
+        moved.scatter.syger(1.0, &shift, &s, 1.0);
+        moved.scatter.syger(w, &shift, &shift, 1.0);
+        for (sum, delta) in moved.sum.iter_mut().zip(shift.iter()) {
+            *sum += w * delta;
+        }
+        moved.centre.copy_from(centre);
+        moved
+    }
+    // ANCHOR_END: merge
+
+    /// Multiplies every weight so far by `factor`: with a factor below 1 the past is forgotten
+    /// at that rate, and the mean stays where it is.
+    ///
+    /// # Errors
+    /// If `factor` is negative or not finite.
+    pub fn scale(&mut self, factor: f64) -> Result<()> {
+        check_weight(factor)?;
+        self.count *= factor;
+        self.sum.iter_mut().for_each(|s| *s *= factor);
+        self.scatter *= factor;
+        Ok(())
+    }
+
+    /// D.
+    pub fn dimension(&self) -> usize {
+        self.centre.len()
+    }
+
+    /// W = Σ wₙ, "how many" points there are.
+    pub fn count(&self) -> f64 {
+        self.count.value()
+    }
+
+    /// c, from which the sums are measured (length D).
+    pub fn centre(&self) -> &DVector<f64> {
+        &self.centre
+    }
+
+    /// s = Σ wₙ (xₙ − c), length D.
+    pub fn sum(&self) -> DVector<f64> {
+        DVector::from_iterator(self.sum.len(), self.sum.iter().map(|s| s.value()))
+    }
+
+    /// The weighted mean, c + s/W (length D); none for no weight.
+    // ANCHOR: read
+    pub fn mean(&self) -> Option<DVector<f64>> {
+        let shifts = self.sum.iter().map(|s| s.divided_by(self.count));
+        let means = shifts.zip(&self.centre).map(|(mut shift, c)| {
+            shift += *c;
+            shift.value()
+        });
+        (self.count() > 0.0).then(|| DVector::from_iterator(self.dimension(), means))
+    }
+
+    /// The scatter about the mean, Σ wₙ (xₙ − x̄)(xₙ − x̄)ᵀ = T − s sᵀ/W (D×D); zero for no weight.
+    pub fn scatter(&self) -> DMatrix<f64> {
+        let mut scatter = self.scatter.clone();
+        if let Some(shift) = self.mean_shift() {
+            scatter.syger(-1.0, &shift, &self.sum(), 1.0);
+        }
+        scatter.fill_upper_triangle_with_lower_triangle();
+        scatter
+    }
+
+    /// The maximum likelihood covariance, scatter over count (D×D, divisor W); none for no weight.
+    pub fn covariance(&self) -> Option<DMatrix<f64>> {
+        (self.count() > 0.0).then(|| self.scatter() / self.count())
+    }
+    // ANCHOR_END: read
+
+    /// x̄ − c, for corrections that need it to working precision only.
+    fn mean_shift(&self) -> Option<DVector<f64>> {
+        (self.count() > 0.0).then(|| self.sum() / self.count())
+    }
+
+    /// From sums about `centre` that were gathered elsewhere; only T's lower triangle is read.
+    pub(crate) fn from_parts(
+        count: f64,
+        centre: DVector<f64>,
+        sum: &DVector<f64>,
+        mut scatter: DMatrix<f64>,
+    ) -> Self {
+        scatter.fill_upper_triangle(0.0, 1);
+        Moments {
+            count: Sum::from(count),
+            centre,
+            sum: sum.iter().map(|&s| Sum::from(s)).collect(),
+            scatter,
+        }
+    }
+
+    /// How many numbers [`Moments::flatten`] writes for dimension D.
+    pub fn flat_len(d: usize) -> usize {
+        3 + 3 * d + d * (d + 1) / 2
+    }
+
+    /// The state as plain numbers, for a file, a message or a database column: D, then W in two
+    /// parts, c, s in two parts each, and T's lower triangle by columns. Nothing is lost:
+    /// [`Moments::unflatten`] gives back the same bits.
+    pub fn flatten(&self) -> Vec<f64> {
+        let d = self.dimension();
+        let mut flat = Vec::with_capacity(Self::flat_len(d));
+        flat.extend([d as f64, self.count.high, self.count.low]);
+        flat.extend(self.centre.iter());
+        flat.extend(self.sum.iter().flat_map(|s| [s.high, s.low]));
+        flat.extend((0..d).flat_map(|j| (j..d).map(move |i| self.scatter[(i, j)])));
+        flat
+    }
+
+    /// Reads back what [`Moments::flatten`] wrote.
+    ///
+    /// # Errors
+    /// If the length does not fit the dimension in the first place, or a number is not finite.
+    pub fn unflatten(flat: &[f64]) -> Result<Self> {
+        let d = flat.first().map_or(0, |&d| d as usize);
+        if d == 0 || d > flat.len() || flat.len() != Self::flat_len(d) {
+            return Err(Error::shape(
+                "the flattened moments",
+                "3 + 3D + D(D+1)/2 numbers, D ≥ 1 the first of them",
+                format!("{} numbers", flat.len()),
+            ));
+        }
+        if let Some(at) = flat.iter().position(|v| !v.is_finite()) {
+            return Err(Error::NotFinite {
+                what: "the flattened moments".to_string(),
+                row: at,
+                column: 0,
+                value: flat[at].to_string(),
+            });
+        }
+        let (centre, rest) = flat[3..].split_at(d);
+        let (sums, mut lower) = rest.split_at(2 * d);
+        let mut moments = Moments::about(DVector::from_column_slice(centre));
+        moments.count = Sum { high: flat[1], low: flat[2] };
+        check_weight(moments.count())?;
+        for (sum, parts) in moments.sum.iter_mut().zip(sums.chunks_exact(2)) {
+            *sum = Sum { high: parts[0], low: parts[1] };
+        }
+        for j in 0..d {
+            let (column, rest) = lower.split_at(d - j);
+            moments.scatter.view_mut((j, j), (d - j, 1)).copy_from_slice(column);
+            lower = rest;
+        }
+        Ok(moments)
+    }
+
+    fn check_dimension(&self, found: usize) -> Result<()> {
+        let d = self.dimension();
+        if found == d {
+            return Ok(());
+        }
+        Err(Error::shape("the point", format!("of dimension {d}"), format!("of dimension {found}")))
+    }
+}
+
+impl TryFrom<Vec<f64>> for Moments {
+    type Error = Error;
+
+    fn try_from(flat: Vec<f64>) -> Result<Self> {
+        Moments::unflatten(&flat)
+    }
+}
+
+impl From<Moments> for Vec<f64> {
+    fn from(moments: Moments) -> Self {
+        moments.flatten()
+    }
+}
+
+fn check_weight(w: f64) -> Result<()> {
+    if w.is_finite() && w >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::Weights {
+        what: "a weight".to_string(),
+        reason: format!("is {w}, but must be finite and not negative"),
+    })
+}

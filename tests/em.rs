@@ -1,0 +1,292 @@
+//! Laws that every fit by EM obeys.
+
+use approx::assert_relative_eq;
+use mixtures::math::{Rng, rng};
+use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
+use mixtures::rand::RngExt;
+use mixtures::{Em, Error, GaussianMixture, Start, data, e_step};
+use proptest::prelude::*;
+
+/// K random components over the range of `x`.
+fn random_mixture(x: &DMatrix<f64>, k: usize, rng: &mut Rng) -> GaussianMixture {
+    let d = x.ncols();
+    let means = DMatrix::from_fn(k, d, |_, j| x[(rng.random_range(0..x.nrows()), j)]);
+    let covariances = (0..k)
+        .map(|_| {
+            let a = DMatrix::from_fn(d, d, |_, j| {
+                rng.random_range(-0.5..0.5) * x.column(j).variance().sqrt()
+            });
+            let scale = DMatrix::from_diagonal(&DVector::from_fn(d, |j, _| x.column(j).variance()));
+            &a.transpose() * &a + scale * 0.3
+        })
+        .collect();
+    let weights = DVector::from_fn(k, |_, _| rng.random_range(0.2..1.0));
+    GaussianMixture::new(&weights / weights.sum(), means, covariances).unwrap()
+}
+
+/// One EM update straight from the formulas (PRML 9.23–9.27), sharing no code with the library.
+fn plain_update(m: &GaussianMixture, x: &DMatrix<f64>) -> (GaussianMixture, f64) {
+    let (n, k, d) = (x.nrows(), m.weights().len(), x.ncols());
+    let pdf = |k: usize, row: &DVector<f64>| {
+        let v = row - m.means().row(k).transpose();
+        let squared = (v.transpose() * m.covariance(k).clone().try_inverse().unwrap() * &v)[0];
+        let volume = (std::f64::consts::TAU.powi(d as i32) * m.covariance(k).determinant()).sqrt();
+        (-0.5 * squared).exp() / volume
+    };
+    let joint = DMatrix::from_fn(n, k, |n, k| m.weights()[k] * pdf(k, &x.row(n).transpose()));
+    let evidence = joint.column_sum();
+    let r = DMatrix::from_fn(n, k, |n, k| joint[(n, k)] / evidence[n]);
+    let counts = r.row_sum().transpose();
+    let means = DMatrix::from_fn(k, d, |k, j| r.column(k).dot(&x.column(j)) / counts[k]);
+    let covariances = (0..k)
+        .map(|k| {
+            DMatrix::from_fn(d, d, |i, j| {
+                let terms = (0..n)
+                    .map(|n| r[(n, k)] * (x[(n, i)] - means[(k, i)]) * (x[(n, j)] - means[(k, j)]));
+                terms.sum::<f64>() / counts[k]
+            })
+        })
+        .collect();
+    let log_likelihood = evidence.iter().map(|p| p.ln()).sum();
+    (GaussianMixture::new(counts / n as f64, means, covariances).unwrap(), log_likelihood)
+}
+
+fn run_from(start: &GaussianMixture, x: &DMatrix<f64>, updates: usize) -> mixtures::EmFit {
+    Em::new(start.weights().len())
+        .start(Start::Given(start.clone()))
+        .max_iterations(updates)
+        .tolerance(0.0)
+        .fit(x)
+        .unwrap()
+}
+
+fn assert_close(a: &GaussianMixture, b: &GaussianMixture, tolerance: f64) {
+    assert_relative_eq!(a.weights(), b.weights(), max_relative = tolerance, epsilon = tolerance);
+    assert_relative_eq!(a.means(), b.means(), max_relative = tolerance, epsilon = tolerance);
+    for k in 0..a.weights().len() {
+        let size = b.covariance(k).amax();
+        assert_relative_eq!(a.covariance(k), b.covariance(k), epsilon = tolerance * size);
+    }
+}
+
+#[test]
+fn updates_equal_the_plain_formulas() {
+    let mut rng = rng(5);
+    for x in [data::notebook(), data::faithful()] {
+        for k in [1, 2, 5] {
+            let start = random_mixture(&x, k, &mut rng);
+            let mut plain = start.clone();
+            for updates in 1..=5 {
+                let (next, log_likelihood) = plain_update(&plain, &x);
+                let fit = run_from(&start, &x, updates);
+                assert_relative_eq!(fit.trace[updates - 1], log_likelihood, max_relative = 1e-11);
+                assert_close(&fit.mixture, &next, 1e-9);
+                plain = next;
+            }
+        }
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_the_number_of_threads() {
+    let (x, _) = data::sample_notebook(10_000, &mut rng(6)).unwrap();
+    let fits: Vec<_> = [1, 2, 3, 8]
+        .into_iter()
+        .map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| Em::new(3).restarts(3).seed(1).max_iterations(20).fit(&x).unwrap())
+        })
+        .collect();
+    for fit in &fits[1..] {
+        assert_eq!(fit, &fits[0]);
+    }
+}
+
+#[test]
+fn blocks_merge_to_the_whole() {
+    let x = data::notebook();
+    let mixture = random_mixture(&x, 3, &mut rng(7));
+    let whole = e_step(&mixture, &x, None).unwrap();
+    let mut parts = e_step(&mixture, &x.rows(0, 137), None).unwrap();
+    parts.merge(&e_step(&mixture, &x.rows(137, 863), None).unwrap()).unwrap();
+    assert_relative_eq!(parts.log_likelihood(), whole.log_likelihood(), max_relative = 1e-14);
+    for (a, b) in parts.components().iter().zip(whole.components()) {
+        assert_relative_eq!(a.count(), b.count(), max_relative = 1e-13);
+        assert_relative_eq!(a.mean().unwrap(), b.mean().unwrap(), max_relative = 1e-13);
+        assert_relative_eq!(a.scatter(), b.scatter(), max_relative = 1e-12);
+    }
+    let again = mixtures::Summary::unflatten(&whole.flatten()).unwrap();
+    assert_eq!(again, whole);
+}
+
+/// On a 2⁻²⁰ grid a shift by 2²⁷ and a scale by a power of two are exact, so that the only
+/// difference they could make is the library's own rounding.
+#[test]
+fn offset_and_scale_change_nothing_but_units() {
+    let grid = 2.0_f64.powi(20);
+    let x = data::notebook().map(|v| (v * grid).round() / grid);
+    let start = random_mixture(&x, 3, &mut rng(8));
+    let plain = run_from(&start, &x, 40);
+    for (shift, scale) in
+        [(2.0_f64.powi(27), 1.0), (0.0, 2.0_f64.powi(20)), (0.0, 2.0_f64.powi(-20))]
+    {
+        let there = |v: f64| (v + shift) * scale;
+        let moved_start = GaussianMixture::new(
+            start.weights().clone(),
+            start.means().map(|v| (v * grid).round() / grid).map(there),
+            (0..3).map(|k| start.covariance(k) * scale * scale).collect(),
+        )
+        .unwrap();
+        let fit = run_from(&moved_start, &x.map(there), 40).mixture;
+        let back = GaussianMixture::new(
+            fit.weights().clone(),
+            fit.means().map(|v| v / scale - shift),
+            (0..3).map(|k| fit.covariance(k) / (scale * scale)).collect(),
+        )
+        .unwrap();
+        let rounded_start = GaussianMixture::new(
+            start.weights().clone(),
+            start.means().map(|v| (v * grid).round() / grid),
+            (0..3).map(|k| start.covariance(k).clone()).collect(),
+        )
+        .unwrap();
+        let here = run_from(&rounded_start, &x, 40).mixture;
+        // The means come back through numbers of size 2²⁷, whose spacing is 2⁻²⁶.
+        assert_relative_eq!(back.means(), here.means(), epsilon = 2e-8);
+        assert_relative_eq!(back.weights(), here.weights(), epsilon = 1e-10);
+        for k in 0..3 {
+            assert_relative_eq!(back.covariance(k), here.covariance(k), epsilon = 1e-10);
+        }
+    }
+    assert_eq!(plain.iterations, 40);
+}
+
+#[test]
+fn a_weight_of_two_is_the_row_twice() {
+    let x = data::faithful();
+    let start = random_mixture(&x, 2, &mut rng(9));
+    let weights = DVector::from_fn(x.nrows(), |n, _| (n % 3) as f64);
+    let repeated: Vec<usize> = (0..x.nrows()).flat_map(|n| std::iter::repeat_n(n, n % 3)).collect();
+    let rows = x.select_rows(&repeated);
+    let em = Em::new(2).start(Start::Given(start)).max_iterations(30).tolerance(0.0);
+    let (weighted, doubled) = (em.fit_weighted(&x, &weights).unwrap(), em.fit(&rows).unwrap());
+    assert_close(&weighted.mixture, &doubled.mixture, 1e-12);
+    for (a, b) in weighted.trace.iter().zip(&doubled.trace) {
+        assert_relative_eq!(a, b, max_relative = 1e-12);
+    }
+}
+
+/// A start a thousand of its own standard deviations away and a thousand times too wide: the
+/// whitened sums alone would lose eleven digits of the scatter.
+#[test]
+fn a_component_that_moves_far_and_shrinks_keeps_its_digits() {
+    let x = data::notebook();
+    let far = GaussianMixture::new(
+        dvector![1.0],
+        dmatrix![1e6, -1e6],
+        vec![DMatrix::identity(2, 2) * 1e6],
+    )
+    .unwrap();
+    let moved = run_from(&far, &x, 1).mixture;
+    let exact = mixtures::Gaussian::fit(&x).unwrap();
+    assert_relative_eq!(moved.covariance(0), exact.covariance(), max_relative = 1e-13);
+    assert_relative_eq!(
+        moved.means().transpose().column(0).into_owned(),
+        *exact.mean(),
+        max_relative = 1e-13
+    );
+}
+
+#[test]
+fn restarts_restart_and_the_best_is_kept() {
+    let x = data::notebook();
+    for start in [Start::RandomPoints, Start::KMeansPlusPlus] {
+        let em = Em::new(4).start(start).seed(3).max_iterations(15);
+        let many = em.clone().restarts(8).fit(&x).unwrap();
+        assert_eq!(many.restarts.len(), 8);
+        let mut ends: Vec<f64> = many.restarts.iter().map(|l| l.unwrap()).collect();
+        assert_eq!(em.fit(&x).unwrap().restarts[0].unwrap(), ends[0]);
+        ends.sort_by(f64::total_cmp);
+        assert_eq!(many.log_likelihood(), ends[7]);
+        ends.dedup();
+        assert_eq!(ends.len(), 8, "every restart must begin elsewhere");
+        assert_ne!(em.clone().seed(4).fit(&x).unwrap(), em.fit(&x).unwrap());
+    }
+}
+
+#[test]
+fn stopping_means_what_it_says() {
+    let x = data::faithful();
+    let em = Em::new(2).seed(1);
+    let fit = em.clone().tolerance(1e-8).fit(&x).unwrap();
+    assert!(fit.converged);
+    assert_eq!(fit.trace.len(), fit.iterations + 1);
+    let gains: Vec<f64> = fit.trace.windows(2).map(|t| (t[1] - t[0]) / 272.0).collect();
+    let (last, earlier) = gains.split_last().unwrap();
+    assert!(*last < 1e-8 && earlier.iter().all(|g| *g >= 1e-8));
+    let density: f64 = fit.mixture.log_density(&x).unwrap().sum();
+    assert_relative_eq!(density, fit.log_likelihood(), max_relative = 1e-13);
+
+    let none = em.clone().max_iterations(0).fit(&x).unwrap();
+    assert_eq!((none.iterations, none.trace.len(), none.converged), (0, 1, false));
+    let all = em.max_iterations(300).tolerance(0.0).fit(&x).unwrap();
+    assert_eq!((all.iterations, all.converged), (300, false));
+}
+
+#[test]
+fn a_collapse_names_the_component() {
+    let mut x = data::notebook().rows(0, 60).into_owned();
+    for n in 0..10 {
+        x.set_row(n, &dmatrix![50.0, 50.0].row(0));
+    }
+    let start = GaussianMixture::new(
+        dvector![0.5, 0.5],
+        dmatrix![1.0, 1.0; 50.0, 50.0],
+        vec![DMatrix::identity(2, 2) * 9.0, DMatrix::identity(2, 2)],
+    )
+    .unwrap();
+    let error = Em::new(2).start(Start::Given(start)).fit(&x).unwrap_err();
+    let Error::Collapse { component, iteration, weight, ratio, .. } = error else {
+        panic!("{error}");
+    };
+    assert_eq!((component, iteration), (1, 1));
+    assert!((weight - 1.0 / 6.0).abs() < 1e-6 && ratio < 1e-10);
+}
+
+#[test]
+fn a_fit_survives_json_bit_for_bit() {
+    let fit = Em::new(3).seed(2).fit(&data::notebook()).unwrap();
+    let json = serde_json::to_string(&fit).unwrap();
+    assert_eq!(serde_json::from_str::<mixtures::EmFit>(&json).unwrap(), fit);
+    let broken = json.replacen("\"weights\":[[", "\"weights\":[[-", 1);
+    assert_ne!(broken, json);
+    assert!(serde_json::from_str::<mixtures::EmFit>(&broken).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    /// No input makes the objective fall: a fit climbs, or stops with an error other than a fall.
+    #[test]
+    fn the_log_likelihood_climbs(
+        n in 2_usize..60, d in 1_usize..5, k in 1_usize..5,
+        scale in -6_i32..7, duplicates in 0_usize..3, seed in 0_u64..1 << 40,
+    ) {
+        let mut rng = rng(seed);
+        let clumps = DMatrix::from_fn(3, d, |_, _| rng.random_range(-5.0..5.0));
+        let mut x = DMatrix::from_fn(n, d, |n, j| {
+            (clumps[(n % 3, j)] + rng.random_range(-1.0..1.0)) * 10.0_f64.powi(scale)
+        });
+        for copy in 0..duplicates.min(n - 1) {
+            let row = x.row(copy).into_owned();
+            x.set_row(n - 1 - copy, &row);
+        }
+        match Em::new(k).seed(seed).tolerance(0.0).max_iterations(60).fit(&x) {
+            Ok(fit) => prop_assert!(fit.trace.iter().all(|l| l.is_finite())),
+            Err(e) => prop_assert!(
+                matches!(e, Error::Collapse { .. } | Error::Degenerate { .. } | Error::Components { .. }),
+                "{e}"
+            ),
+        }
+    }
+}
