@@ -37,20 +37,17 @@ def subset(original, unicodes, features, prepare=lambda font: None):
     save_font(font, FONTS / f"{name}.woff2", options)
 
 
-def script_forms_of_primes_only(font):
-    """All script-size forms (ssty) would double the file; primes are unreadable without theirs."""
-    cmap = font.getBestCmap()
-    primes = {cmap[code] for code in PRIMES}
-    gsub = font["GSUB"].table
-    for record in gsub.FeatureList.FeatureRecord:
-        if record.FeatureTag != "ssty":
-            continue
-        for index in record.Feature.LookupListIndex:
-            for table in gsub.LookupList.Lookup[index].SubTable:
-                table = getattr(table, "ExtSubTable", table)
-                forms = "alternates" if hasattr(table, "alternates") else "mapping"
-                kept = {k: v for k, v in getattr(table, forms).items() if k in primes}
-                setattr(table, forms, kept)
+def script_forms_of_primes(font):
+    """Formulas have primes in superscripts only, where the font draws them larger, by its feature
+    ssty. Chromium does not use it: the primes get those forms for good."""
+    forms = {}
+    for lookup in font["GSUB"].table.LookupList.Lookup:
+        for table in lookup.SubTable:
+            forms.update(getattr(getattr(table, "ExtSubTable", table), "alternates", {}))
+    primes = {code: forms[font.getBestCmap()[code]][0] for code in PRIMES}
+    for table in font["cmap"].tables:
+        if table.isUnicode() and table.format != 14:
+            table.cmap.update(primes)
 
 
 for face in ["Regular", "Italic", "Semibold"]:
@@ -60,6 +57,6 @@ listed = [line for line in listed if line.startswith("U+")]
 subset(
     "NewCMMath-Book.otf",
     parse_unicodes(",".join(",".join(listed).split())),
-    ["ssty"],
-    script_forms_of_primes_only,
+    [],
+    script_forms_of_primes,
 )

@@ -64,7 +64,8 @@ impl Math {
 
     /// MathML on one line, with every character escaped that Markdown could take for its own.
     pub fn render(&self, tex: &str, display: bool) -> Result<String, TexError> {
-        let expanded = self.expand(tex, 0)?;
+        // An error at the end of the input is to name the last line, not the delimiter's.
+        let expanded = self.expand(tex.trim_end(), 0)?;
         // math-core prints the option of `\\[4pt]` as text.
         if let Some(at) = row_with_option(&expanded) {
             return Err(TexError {
@@ -241,10 +242,6 @@ fn lighter(mathml: String) -> String {
     ];
     // The variation selectors that tell two script alphabets apart: the font has one.
     let mut mathml = mathml.replace(['\u{FE00}', '\u{FE01}'], "");
-    // Chromium does not choose the script-size form of a prime by itself.
-    for prime in ['′', '″', '‴'] {
-        mathml = mathml.replace(&format!("<mo>{prime}"), &format!("<mo class=\"p\">{prime}"));
-    }
     for (style, class) in COLUMN {
         mathml = mathml.replace(&format!(" style=\"{style}\""), &format!(" class=\"{class}\""));
     }
