@@ -246,6 +246,7 @@ impl<'a> Reader<'_, 'a> {
     }
 
     fn open(&mut self, line: usize, kind: &'a str, args: &'a str) {
+        let nested = self.open.is_some();
         if let Some((_, opened)) = self.open {
             self.fault(
                 line,
@@ -298,7 +299,7 @@ impl<'a> Reader<'_, 'a> {
                 }
             }
             "solution" => {
-                if !after_exercise {
+                if !after_exercise && !nested {
                     self.fault(
                         line,
                         "this solution follows no exercise",

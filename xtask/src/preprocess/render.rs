@@ -51,12 +51,10 @@ impl<'a> Writer<'_, 'a> {
                     let check = self.check(page, result);
                     let _ = write!(out, "\n{check}</div>\n\n");
                 }
-                Item::Close(kind) => out.push_str(match kind {
-                    Kind::Figure => "\n</figcaption>\n</figure>\n\n",
-                    // Its solution closes the box.
-                    Kind::Exercise => "\n",
-                    Kind::Solution | Kind::Result => "\n</details>\n</div>\n\n",
-                }),
+                Item::Close(Kind::Figure) => out.push_str("\n</figcaption>\n</figure>\n\n"),
+                // Its solution closes the box.
+                Item::Close(Kind::Exercise) => out.push('\n'),
+                Item::Close(Kind::Solution) => out.push_str("\n</details>\n</div>\n\n"),
             }
             if let Item::Open { directive: Directive::Result { label, .. }, line } = item {
                 result = (label, *line);
@@ -88,11 +86,22 @@ impl<'a> Writer<'_, 'a> {
 
     fn inlines(&mut self, page: &Page, inlines: &[Inline]) -> String {
         let mut out = String::new();
-        for inline in inlines {
+        let mut glued = 0;
+        for (i, inline) in inlines.iter().enumerate() {
             match inline {
-                Inline::Raw(text) => out.push_str(text),
+                Inline::Raw(text) => out.push_str(&text[std::mem::take(&mut glued)..]),
                 Inline::Math { line, display, tex } => {
-                    out.push_str(&self.formula(page, *line, *display, tex));
+                    let formula = self.formula(page, *line, *display, tex);
+                    let after = match inlines.get(i + 1) {
+                        Some(Inline::Raw(after)) if !display => glue(after),
+                        _ => "",
+                    };
+                    if after.is_empty() {
+                        out.push_str(&formula);
+                    } else {
+                        glued = after.len();
+                        let _ = write!(out, "<span class=\"glued\">{formula}{after}</span>");
+                    }
                 }
                 Inline::Reference { line, label } => match self.collected.labels.get(*label) {
                     Some(target) => {
@@ -385,6 +394,12 @@ impl<'a> Writer<'_, 'a> {
         let name = super::project::stem(example);
         Some((format!("cargo run --example {name}"), text))
     }
+}
+
+/// What must not be parted from the formula before it: browsers would break the line in between.
+fn glue(after: &str) -> &str {
+    let end = after.find(|c: char| !matches!(c, ',' | '.' | ';' | ':' | '?' | '!' | ')'));
+    &after[..end.unwrap_or(after.len())]
 }
 
 fn escape_attribute(text: &str) -> String {
