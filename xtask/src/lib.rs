@@ -1,6 +1,8 @@
 //! The tasks of this workspace: the book, its generated content, and every check on them.
 
 pub mod examples;
+mod files;
+pub mod fonts;
 pub mod generated;
 pub mod links;
 pub mod listings;
@@ -10,3 +12,4 @@ pub mod project;
 pub mod site;
 pub mod steps;
 pub mod tasks;
+mod watch;

@@ -1,6 +1,7 @@
 //! The gate on the rendered book: every link lands, nothing is loaded from outside, nothing of the
 //! source's syntax is left over. mdBook checks none of this.
 
+use crate::files;
 use crate::page::{Link, PageFacts};
 use anyhow::{Context, Result};
 use percent_encoding::percent_decode_str;
@@ -45,7 +46,7 @@ impl fmt::Display for Fault {
 pub fn check(site: &Path, sources: &Path, pages: &[Page]) -> Result<Checked> {
     let mut parsed = BTreeMap::new();
     let mut styles = Vec::new();
-    for file in files_below(site)? {
+    for file in files::below(site)? {
         let path = file.strip_prefix(site)?.to_path_buf();
         if path == Path::new("print.html") {
             // mdBook's concatenation of all the others.
@@ -211,22 +212,4 @@ fn normal(folder: &Path, path: &Path) -> Option<PathBuf> {
         }
     }
     Some(whole)
-}
-
-fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    Ok(files)
 }

@@ -11,6 +11,8 @@ usage: cargo xtask <task>
 
   book [--open]        regenerate every output and figure, build the book into target/book and
                        check it; --open shows it in the browser
+  watch                `book`, again after every change to the chapters, the theme, the examples or
+                       the library; read target/book/index.html and reload
   test                 every test: generated content, gates, listings, cargo test, browser
   bless                only rewrite book/output and book/figures from the examples, saying what
                        changed (`book` does this and then builds; `test` fails instead)
@@ -51,6 +53,7 @@ fn run() -> Result<()> {
     let project = Project::locate()?;
     match task.as_deref() {
         Some("book") => tasks::book(&project, open),
+        Some("watch") => tasks::watch(&project),
         Some("test") => tasks::test(&project),
         Some("bless") => tasks::bless(&project),
         Some("listings") if prepared => listings::test_prepared(&project),

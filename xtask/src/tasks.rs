@@ -1,13 +1,16 @@
 //! The tasks that `cargo xtask` offers, put together from the other modules.
 
 use crate::examples::{self, Built};
+use crate::fonts;
 use crate::generated::{Change, Generated};
 use crate::listings;
 use crate::project::Project;
 use crate::site::{self, Site};
-use crate::steps::{Done, Steps, mark};
+use crate::steps::{Done, Steps, mark, report};
+use crate::watch;
 use anyhow::{Result, bail};
 use std::process::Command;
+use std::time::Duration;
 
 /// Regenerates what the examples write, builds the book and runs the gates.
 pub fn book(project: &Project, open: bool) -> Result<()> {
@@ -44,10 +47,24 @@ pub fn bless(project: &Project) -> Result<()> {
     Ok(())
 }
 
+/// Builds, and builds again after every change, until it is stopped.
+pub fn watch(project: &Project) -> Result<()> {
+    loop {
+        if let Err(error) = book(project, false) {
+            println!("{} {}", mark("✗", 31), report(&error));
+        }
+        println!("\nwaiting for a change …");
+        let seen = watch::state(project);
+        while watch::state(project) == seen {
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+}
+
 /// Every test, cheap ones first.
 pub fn test(project: &Project) -> Result<()> {
     let mut steps = Steps::new(10);
-    steps.check("the library draws without system fonts", || no_system_fonts(project));
+    steps.check("the library draws without system fonts", || fonts::check(project));
     let built = steps.run("the examples compile", || {
         let built = examples::build(project)?;
         let line = format!("{} examples", built.programs.len());
@@ -154,28 +171,6 @@ fn cargo_test(project: &Project, package: &str) -> Result<String> {
     command.env("MIXTURES_FIGURES", figures.path());
     succeed(&mut command, &format!("cargo test --package {package}"))?;
     Ok(format!("cargo test --package {package}"))
-}
-
-/// plotters measures text with the system's fonts as soon as any crate turns its `ttf` on; then
-/// figures differ from machine to machine.
-fn no_system_fonts(project: &Project) -> Result<String> {
-    for font in ["ttf-parser", "ab_glyph", "font-kit"] {
-        let output = project
-            .cargo()
-            .args(["tree", "--edges", "normal,build,features", "--package", "mixtures"])
-            .args(["--invert", font])
-            .output()?;
-        let tree = String::from_utf8_lossy(&output.stdout);
-        let error = String::from_utf8_lossy(&output.stderr);
-        // cargo exits non-zero for a package that is nowhere in Cargo.lock.
-        if !output.status.success() && !error.contains("did not match any packages") {
-            bail!("cargo tree failed: {}", error.trim_end());
-        }
-        if !tree.trim().is_empty() {
-            bail!("{font} is among the library's dependencies:\n{}", tree.trim_end());
-        }
-    }
-    Ok("neither ttf-parser, ab_glyph nor font-kit in its tree".into())
 }
 
 fn succeed(command: &mut Command, what: &str) -> Result<()> {
