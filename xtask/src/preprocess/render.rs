@@ -6,6 +6,7 @@ use std::fs;
 
 use super::book::{Collected, Directive, FenceKind, Item, Kind, Page, slashed};
 use super::fault::Faults;
+use super::html::{escape_attribute, glue, svg_size};
 use super::inline::{Inline, helper};
 use super::math::Math;
 use super::output;
@@ -393,26 +394,5 @@ impl<'a> Writer<'_, 'a> {
         };
         let name = super::project::stem(example);
         Some((format!("cargo run --example {name}"), text))
-    }
-}
-
-/// What must not be parted from the formula before it: browsers would break the line in between.
-fn glue(after: &str) -> &str {
-    let end = after.find(|c: char| !matches!(c, ',' | '.' | ';' | ':' | '?' | '!' | ')'));
-    &after[..end.unwrap_or(after.len())]
-}
-
-fn escape_attribute(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
-}
-
-/// Width and height of an SVG, from its `viewBox`.
-fn svg_size(svg: &str) -> Option<(u32, u32)> {
-    let (_, rest) = svg.split_once("viewBox=\"")?;
-    let (numbers, _) = rest.split_once('"')?;
-    let numbers: Vec<f64> = numbers.split([' ', ',']).filter_map(|n| n.parse().ok()).collect();
-    match numbers[..] {
-        [_, _, width, height] => Some((width.round() as u32, height.round() as u32)),
-        _ => None,
     }
 }
