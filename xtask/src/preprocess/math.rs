@@ -64,7 +64,8 @@ impl Math {
 
     /// MathML on one line, with every character escaped that Markdown could take for its own.
     pub fn render(&self, tex: &str, display: bool) -> Result<String, TexError> {
-        let expanded = self.expand(tex, 0)?;
+        // An error at the end of the input is to name the last line, not the delimiter's.
+        let expanded = self.expand(tex.trim_end(), 0)?;
         // math-core prints the option of `\\[4pt]` as text.
         if let Some(at) = row_with_option(&expanded) {
             return Err(TexError {
@@ -86,7 +87,7 @@ impl Math {
                 }
             })?
             .mathml;
-        let mathml = markdown_safe(&mathml);
+        let mathml = markdown_safe(&lighter(mathml));
         if let Some(c) = mathml.chars().find(|c| !in_font(*c)) {
             return Err(TexError {
                 line: 0,
@@ -231,6 +232,42 @@ fn one_line(tex: &str) -> String {
     tex.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Shortens what math-core repeats: a page holds hundreds of formulas, and its weight is limited.
+/// The classes stand in the theme's style sheet.
+fn lighter(mathml: String) -> String {
+    const COLUMN: [(&str, &str); 3] = [
+        ("text-align: right;justify-items: end;padding-right: 0;", "r"),
+        ("text-align: left;justify-items: start;padding-left: 0;", "l"),
+        ("text-align: left;justify-items: start;padding-right: 0;", "c"),
+    ];
+    // The variation selectors that tell two script alphabets apart: the font has one.
+    let mut mathml = mathml.replace(['\u{FE00}', '\u{FE01}'], "");
+    for (style, class) in COLUMN {
+        mathml = mathml.replace(&format!(" style=\"{style}\""), &format!(" class=\"{class}\""));
+    }
+    // The empty space keeps Firefox from spacing identifiers of several letters; of one letter
+    // there is nothing to space once the selector is gone.
+    let mut out = String::with_capacity(mathml.len());
+    let mut rest = mathml.as_str();
+    while let Some(at) = rest.find("<mrow><mspace/><mi>") {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let inner = &from["<mrow><mspace/>".len()..];
+        rest = from;
+        if let Some(end) = inner.find("</mi></mrow>")
+            && inner["<mi>".len()..end].chars().count() == 1
+        {
+            out.push_str(&inner[..end + "</mi>".len()]);
+            rest = &inner[end + "</mi></mrow>".len()..];
+        } else {
+            out.push_str("<mrow><mspace/><mi>");
+            rest = &rest["<mrow><mspace/><mi>".len()..];
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 /// Escapes, in the text between tags, all ASCII that is neither a letter, a digit nor a space:
 /// Markdown's own characters, and those that smart punctuation would bend. The rest of the book
 /// sees the same characters again, since Markdown decodes entities.
@@ -241,8 +278,6 @@ fn markdown_safe(mathml: &str) -> String {
     while let Some(c) = rest.chars().next() {
         let mut len = c.len_utf8();
         match c {
-            // The variation selectors that tell two script alphabets apart: the font has one.
-            '\u{FE00}' | '\u{FE01}' => {}
             '\n' => out.push(' '),
             '<' => {
                 in_tag = true;

@@ -7,10 +7,12 @@
 mod book;
 mod fault;
 mod gates;
+mod html;
 mod inline;
 mod math;
 mod output;
 mod project;
+mod reader;
 mod render;
 mod scan;
 mod source;

@@ -55,11 +55,14 @@ impl Output {
     }
 }
 
-/// A value in running text: nothing in it is Markdown.
+/// A value in running text: nothing in it is Markdown, and a minus sign looks like one.
 pub fn in_prose(value: &str) -> String {
     let mut out = String::new();
-    for c in value.chars() {
-        if c.is_ascii_punctuation() {
+    for (i, c) in value.char_indices() {
+        let number_follows = value[i + c.len_utf8()..].starts_with(|c: char| c.is_ascii_digit());
+        if c == '-' && number_follows {
+            out.push('\u{2212}');
+        } else if c.is_ascii_punctuation() {
             out.push_str(&format!("&#{};", c as u32));
         } else {
             out.push(c);
@@ -101,5 +104,6 @@ mod tests {
         assert_eq!(in_math("-1.5e-12"), "-1.5 \\times 10^{-12}");
         assert_eq!(in_math("12.5"), "12.5");
         assert_eq!(in_prose("a_b"), "a&#95;b");
+        assert_eq!(in_prose("-15"), "\u{2212}15");
     }
 }

@@ -6,6 +6,7 @@ use std::fs;
 
 use super::book::{Collected, Directive, FenceKind, Item, Kind, Page, slashed};
 use super::fault::Faults;
+use super::html::{escape_attribute, glue, svg_size};
 use super::inline::{Inline, helper};
 use super::math::Math;
 use super::output;
@@ -51,12 +52,10 @@ impl<'a> Writer<'_, 'a> {
                     let check = self.check(page, result);
                     let _ = write!(out, "\n{check}</div>\n\n");
                 }
-                Item::Close(kind) => out.push_str(match kind {
-                    Kind::Figure => "\n</figcaption>\n</figure>\n\n",
-                    // Its solution closes the box.
-                    Kind::Exercise => "\n",
-                    Kind::Solution | Kind::Result => "\n</details>\n</div>\n\n",
-                }),
+                Item::Close(Kind::Figure) => out.push_str("\n</figcaption>\n</figure>\n\n"),
+                // Its solution closes the box.
+                Item::Close(Kind::Exercise) => out.push('\n'),
+                Item::Close(Kind::Solution) => out.push_str("\n</details>\n</div>\n\n"),
             }
             if let Item::Open { directive: Directive::Result { label, .. }, line } = item {
                 result = (label, *line);
@@ -88,11 +87,22 @@ impl<'a> Writer<'_, 'a> {
 
     fn inlines(&mut self, page: &Page, inlines: &[Inline]) -> String {
         let mut out = String::new();
-        for inline in inlines {
+        let mut glued = 0;
+        for (i, inline) in inlines.iter().enumerate() {
             match inline {
-                Inline::Raw(text) => out.push_str(text),
+                Inline::Raw(text) => out.push_str(&text[std::mem::take(&mut glued)..]),
                 Inline::Math { line, display, tex } => {
-                    out.push_str(&self.formula(page, *line, *display, tex));
+                    let formula = self.formula(page, *line, *display, tex);
+                    let after = match inlines.get(i + 1) {
+                        Some(Inline::Raw(after)) if !display => glue(after),
+                        _ => "",
+                    };
+                    if after.is_empty() {
+                        out.push_str(&formula);
+                    } else {
+                        glued = after.len();
+                        let _ = write!(out, "<span class=\"glued\">{formula}{after}</span>");
+                    }
                 }
                 Inline::Reference { line, label } => match self.collected.labels.get(*label) {
                     Some(target) => {
@@ -384,20 +394,5 @@ impl<'a> Writer<'_, 'a> {
         };
         let name = super::project::stem(example);
         Some((format!("cargo run --example {name}"), text))
-    }
-}
-
-fn escape_attribute(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
-}
-
-/// Width and height of an SVG, from its `viewBox`.
-fn svg_size(svg: &str) -> Option<(u32, u32)> {
-    let (_, rest) = svg.split_once("viewBox=\"")?;
-    let (numbers, _) = rest.split_once('"')?;
-    let numbers: Vec<f64> = numbers.split([' ', ',']).filter_map(|n| n.parse().ok()).collect();
-    match numbers[..] {
-        [_, _, width, height] => Some((width.round() as u32, height.round() as u32)),
-        _ => None,
     }
 }

@@ -1,0 +1,154 @@
+//! What pages become when nothing is wrong.
+
+use std::fs;
+
+use mdbook_driver::MDBook;
+use xtask::preprocess::Mixtures;
+
+use crate::sample::{Sample, at};
+
+#[test]
+fn a_page_without_faults_becomes_what_it_must() {
+    let pages = Sample::new().run("html").unwrap();
+    let expected = r##"# The chapter
+
+Inline <span class="glued"><math><msubsup><mi>𝐱</mi><mi>n</mi><mi>𝖳</mi></msubsup></math>,</span> a price of \$5, `$code$`, and <a class="ref" href="#the-update">(1.1)</a>; see <a class="ref" href="#fig-points">Figure 1.1</a>.
+
+
+<div class="result" id="the-update">
+<div class="head">
+
+<a class="number" href="#the-update">Result 1.1</a> The update of <math><mi>𝐱</mi></math>
+
+</div>
+
+<span class="display"><math display="block"><mi>𝐱</mi><mo>&#61;</mo><mfrac><mn>1</mn><mn>2</mn></mfrac></math></span>
+
+<details class="check">
+<summary>Checked by <code>tests/equations/ch01.rs</code>, <code>the_update</code></summary>
+
+```rust
+/// Checks it.
+#[test]
+fn the_update() {
+    assert_eq!(1, 1);
+}
+```
+
+</details>
+</div>
+
+
+
+<div class="listing">
+<div class="source"><code>examples/ch01_one.rs</code> <em>shown</em></div>
+
+```rust
+fn main() {
+    let x = 1;
+}
+```
+
+</div>
+
+
+
+<div class="output">
+<div class="source"><code><span>$</span> cargo run --example ch01_one</code></div>
+
+```text
+mean = -2.5
+tiny = 1e-12
+```
+
+</div>
+
+
+The mean is −2&#46;5, so <span class="glued"><math><mi>m</mi><mo>&#61;</mo><mn>1</mn><mo lspace="0.2222em" rspace="0.2222em">×</mo><msup><mn>10</mn><mrow><mo lspace="0" rspace="0">−</mo><mn>12</mn></mrow></msup></math>.</span>
+
+
+<figure id="fig-points">
+<img src="figures/points.svg" alt="Points in the plane" width="640" height="480">
+<figcaption>
+
+<span class="number">Figure 1.1.</span> All of <span class="glued"><math><mi>𝐱</mi></math>.</span>
+
+</figcaption>
+</figure>
+
+
+
+<div class="exercise" id="exercise-1-1">
+<div class="head">
+
+<a class="number" href="#exercise-1-1">Exercise 1.1</a> Halves
+
+</div>
+
+Why a half?
+
+
+<details class="solution">
+<summary>Solution</summary>
+
+
+<div class="listing">
+<div class="source"><code>tests/solutions/ch01.rs</code> <em>half</em></div>
+
+```rust
+let half = 0.5;
+```
+
+</div>
+
+
+</details>
+</div>
+
+"##;
+    assert_eq!(pages[0].1, expected, "\n--- it became\n{}", pages[0].1);
+    let more = &pages[1].1;
+    assert!(more.contains("<a class=\"ref\" href=\"ch01-one.md#the-update\">(1.1)</a>"), "{more}");
+}
+
+#[test]
+fn the_renderer_test_gets_each_example_once_and_whole() {
+    let sample = Sample::with(
+        "{{#output ch01: run}}\n```",
+        "{{#output ch01: run}}\n```\n\n```rust\n{{#rustdoc_include ../examples/ch01_one.rs:inner}}\n```",
+    );
+    let pages = sample.run("test").unwrap();
+    assert_eq!(
+        pages[0].1,
+        "# examples/ch01_one.rs\n\n```rust\nextern crate mixtures;\nuse mixtures::Em;\n\n// ANCHOR: shown\nfn main() {\n    // ANCHOR: inner\n    let x = 1;\n    // ANCHOR_END: inner\n}\n// ANCHOR_END: shown\n```\n\n"
+    );
+}
+
+#[test]
+fn math_survives_lists_quotations_and_tables() {
+    let sample = Sample::with(
+        "Why a half?",
+        "- item\n  $$\n  a_1 * b_1\n  $$\n- next\n\n> [!NOTE]\n> $$\n> a\n> > b\n> $$\n\n| a | b |\n| - | - |\n| $\\left|x\\right|$ | $y$ |",
+    );
+    let root = sample.folder.path();
+    let mut book = MDBook::load(root).unwrap();
+    book.with_preprocessor(Mixtures);
+    book.build().unwrap();
+    let html = fs::read_to_string(root.join("target/book/ch01-one.html")).unwrap();
+    assert!(html.contains("<msub><mi>a</mi><mn>1</mn></msub>"), "{html}");
+    assert!(html.contains(">∗</mo>"), "{html}");
+    assert!(html.contains("<mi>a</mi><mo>&gt;</mo><mi>b</mi></math></span>"), "{html}");
+    assert!(html.contains("<td><math><mrow><mo>|</mo><mi>x</mi><mo>|</mo></mrow></math></td>"));
+    assert!(!html.contains("$$"));
+}
+
+#[test]
+fn every_fault_is_reported_in_order() {
+    let sample = Sample::with("[@the-update]", "[@nothing]");
+    sample.replace("book/ch01-one.md", "{{#value ch01: mean}}", "{{#value ch01: none}}");
+    let report = sample.run("html").unwrap_err();
+    let lines: Vec<&str> = report.lines().collect();
+    assert_eq!(lines.len(), 3, "{report}");
+    assert!(lines[1].starts_with(&at("Inline")), "{report}");
+    assert!(lines[2].starts_with(&at("The mean")), "{report}");
+}
