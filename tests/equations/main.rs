@@ -1,0 +1,13 @@
+//! One check for each numbered result of the book, named after its label. A check shares no code
+//! with what it checks: derivatives are finite differences, expectations are sums over samples or
+//! quadrature, and densities are written out anew.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod appendix_matrix_calculus;
+mod ch01;
+mod ch02;
+mod ch03;
+mod ch04;
+mod ch05;

@@ -1,0 +1,7 @@
+//! The solutions of the exercises, run.
+
+mod ch01;
+mod ch02;
+mod ch03;
+mod ch04;
+mod ch05;
