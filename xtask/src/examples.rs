@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 /// What one `cargo build --examples` made.
 pub struct Built {
-    /// Example name → program, for the `chNN_*` examples only.
+    /// Example name → program, for the examples of a page only.
     pub programs: BTreeMap<String, PathBuf>,
     /// Every library the build used: `.rlib`, and `.so` / `.dylib` / `.dll` for macros.
     pub libraries: Vec<PathBuf>,
@@ -41,7 +41,7 @@ pub fn build(project: &Project) -> Result<Built> {
         let name = target["name"].as_str().unwrap_or_default();
         let is_example = target["kind"][0] == "example";
         if let (true, Some(program)) = (is_example, message["executable"].as_str()) {
-            if chapter_of(name).is_some() {
+            if page_of(name).is_some() {
                 built.programs.insert(name.to_owned(), program.into());
             }
             continue;
@@ -53,21 +53,25 @@ pub fn build(project: &Project) -> Result<Built> {
             matches!(extension, Some("rlib" | "so" | "dylib" | "dll"))
         }));
     }
-    one_program_a_chapter(&built.programs)?;
+    one_program_a_page(&built.programs)?;
     Ok(built)
 }
 
-/// `chNN` of an example named `chNN_slug`.
-pub fn chapter_of(example: &str) -> Option<&str> {
+/// The name of what an example prints: `chNN` for `chNN_slug`, and an appendix's whole name. None
+/// for an example of no page.
+pub fn page_of(example: &str) -> Option<&str> {
+    if example.starts_with("appendix_") {
+        return Some(example);
+    }
     let chapter = example.split_once('_')?.0;
     let digits = chapter.strip_prefix("ch")?;
     (digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(chapter)
 }
 
-fn one_program_a_chapter(programs: &BTreeMap<String, PathBuf>) -> Result<()> {
-    let mut of_chapter = BTreeMap::new();
+fn one_program_a_page(programs: &BTreeMap<String, PathBuf>) -> Result<()> {
+    let mut of_page = BTreeMap::new();
     for name in programs.keys() {
-        if let Some(first) = of_chapter.insert(chapter_of(name), name) {
+        if let Some(first) = of_page.insert(page_of(name), name) {
             bail!(
                 "examples/{first}.rs and examples/{name}.rs claim one chapter: \
                  each writes book/output of that number; keep one"

@@ -1,6 +1,6 @@
 //! What the examples write for the book, and how it compares with what is committed.
 
-use crate::examples::chapter_of;
+use crate::examples::page_of;
 use crate::project::Project;
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,11 +26,11 @@ const FOLDERS: [&str; 2] = ["output", "figures"];
 
 impl Generated {
     pub fn of_example(name: &str, stdout: Vec<u8>, figures: &Path) -> Result<Self> {
-        let chapter = chapter_of(name).context("an example of a chapter")?;
+        let page = page_of(name).context("an example of a page")?;
         let mut all = Self::default();
         let example = Some(name.to_owned());
         let output = File { content: stdout, example: example.clone() };
-        let path = Path::new("output").join(chapter).with_extension("txt");
+        let path = Path::new("output").join(page).with_extension("txt");
         all.files.insert(path, output);
         for (file, content) in files_in(figures)? {
             if file.extension().is_none_or(|extension| extension != "svg") {

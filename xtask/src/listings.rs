@@ -72,7 +72,7 @@ fn every_example_is_run(project: &Project, book: &MDBook) -> Result<()> {
     let entries = fs::read_dir(project.examples())?;
     let names: BTreeSet<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()))
-        .filter(|name| examples::chapter_of(name).is_some())
+        .filter(|name| examples::page_of(name).is_some())
         .collect();
     if blocks < names.len() {
         bail!(
