@@ -133,6 +133,8 @@ fn main() -> Result<()> {
     println!("log likelihood of one Gaussian = {:.3}", one.log_density(&x)?.sum());
     println!("log likelihood of two = {:.3}", fit.log_likelihood());
     println!("updates = {}", fit.iterations);
+    let lowest = fit.restarts.iter().flatten().copied().fold(f64::INFINITY, f64::min);
+    println!("lowest of the ten starts = {lowest:.1}");
     let r = fit.mixture.responsibilities(&x)?;
     let torn = r.row_iter().filter(|row| row.max() < 0.95).count();
     println!("eruptions below 95 % = {torn}");

@@ -82,7 +82,7 @@ fn largest_slope(m: &GaussianMixture, x: &DMatrix<f64>) -> Result<f64> {
 fn the_gradient_vanishes() -> Result<()> {
     let x = data::faithful();
     let after = |updates: usize| {
-        let fit = Em::new(2).seed(7).max_iterations(updates).tolerance(0.0).fit(&x)?;
+        let fit = Em::new(2).seed(0).max_iterations(updates).tolerance(0.0).fit(&x)?;
         largest_slope(&fit.mixture, &x)
     };
     assert!(after(0)? > 100.0);
