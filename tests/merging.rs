@@ -63,11 +63,11 @@ fn exact(x: &DMatrix<f64>, w: &[f64], offset: f64) -> (DVector<f64>, DMatrix<f64
         // About the nearest grid points to the mean, so that little is subtracted at the end.
         let (ci, cj) = (first[i] / total, first[j] / total);
         let (mut t, mut si, mut sj) = (0.0, 0.0, 0.0);
-        for n in 0..POINTS {
+        for (n, &w) in weight.iter().enumerate() {
             let (a, b) = ((grid(n, i) - ci) as f64, (grid(n, j) - cj) as f64);
-            t += real(weight[n], 60) * a * b;
-            si += real(weight[n], 60) * a;
-            sj += real(weight[n], 60) * b;
+            t += real(w, 60) * a * b;
+            si += real(w, 60) * a;
+            sj += real(w, 60) * b;
         }
         (t - si * sj / real(total, 60)) * 2.0_f64.powi(-40)
     });

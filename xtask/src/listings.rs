@@ -47,7 +47,7 @@ pub fn test(project: &Project, built: &Built) -> Result<String> {
     Ok(format!("{} examples through the book", built.programs.len()))
 }
 
-/// The child's part of [`test`]. What it links against has been prepared.
+/// The child's part of [`test()`]. What it links against has been prepared.
 pub fn test_prepared(project: &Project) -> Result<()> {
     site::without_warnings(|| {
         let mut book = site::load(project)?;

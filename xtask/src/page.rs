@@ -66,7 +66,9 @@ impl PageFacts {
         if let Some(id) = element.attr("id")
             && !self.ids.insert(id.to_owned())
         {
-            self.fault(format!("the id \"{id}\" stands twice on the page"), id);
+            let cause =
+                format!("the id \"{id}\" stands twice on the page: rename a label or a heading");
+            self.fault(cause, &format!(":::result {id} "));
         }
         match name {
             "a" | "area" => {

@@ -168,7 +168,11 @@ fn an_empty_listing_is_caught() {
 
 #[test]
 fn an_id_given_twice_is_caught() {
-    caught("<span id=\"twin\"></span><b id=\"twin\">b</b>", "the id \"twin\" stands twice");
+    caught_at(
+        "book/notation.md: ",
+        "<span id=\"twin\"></span><b id=\"twin\">b</b>",
+        "the id \"twin\" stands twice",
+    );
 }
 
 #[test]

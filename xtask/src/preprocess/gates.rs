@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::book::{Collected, chapter_number};
 use super::fault::Faults;
-use super::project::{Project, files, stem};
+use super::project::{Project, files};
 use super::render::Shown;
 
 pub fn check(
@@ -97,15 +97,13 @@ fn unlisted_pages(
     Ok(())
 }
 
+/// A chapter has exactly one example; an appendix may have one; no example stands alone.
 fn examples_and_chapters(project: &Project, collected: &Collected, faults: &mut Faults) {
-    let mut chapters = BTreeSet::new();
+    let mut placed = BTreeSet::new();
     for page in &collected.pages {
-        if chapter_number(&page.stem).is_none() {
-            continue;
-        }
-        chapters.insert(page.stem.as_str());
         let examples = project.examples(&page.stem);
-        if examples.len() != 1 {
+        placed.extend(examples.iter().copied());
+        if chapter_number(&page.stem).is_some() && examples.len() != 1 {
             faults.add(
                 &page.file,
                 0,
@@ -115,16 +113,13 @@ fn examples_and_chapters(project: &Project, collected: &Collected, faults: &mut 
         }
     }
     let examples = project.rust.keys().filter(|p| p.starts_with("examples/"));
-    for path in examples {
-        let name = stem(path);
-        let chapter = name.split('_').next().unwrap_or_default();
-        if !chapters.contains(chapter) {
-            faults.add(
-                path,
-                0,
-                "no chapter belongs to this example",
-                "name it examples/chNN_name.rs after a chapter that SUMMARY.md lists",
-            );
-        }
+    for path in examples.filter(|path| !placed.contains(path.as_str())) {
+        faults.add(
+            path,
+            0,
+            "no chapter belongs to this example",
+            "name it examples/chNN_name.rs, or examples/appendix_name.rs, after a page that SUMMARY.md \
+             lists",
+        );
     }
 }

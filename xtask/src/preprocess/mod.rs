@@ -1,7 +1,7 @@
 //! The book's own syntax: math, numbered results, figures, exercises, listings, outputs.
 //!
-//! Two passes: [`book::collect`] takes every page apart and numbers what is numbered, then
-//! [`render::Writer`] writes each page. Every fault found on the way is reported, and any fails the
+//! Two passes: `book::collect` takes every page apart and numbers what is numbered, then
+//! `render::Writer` writes each page. Every fault found on the way is reported, and any fails the
 //! build: mdBook itself is silent about a missing include or a misspelt anchor.
 
 mod book;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::fault::Faults;
 use super::output::Output;
 use super::source::{self, Anchor, Test};
+use crate::examples;
 
 pub struct Project {
     pub root: PathBuf,
@@ -61,14 +62,13 @@ impl Project {
         })
     }
 
-    /// The examples of a chapter, by its stem.
+    /// The examples of a page, by its stem: `ch04_*.rs`, or an appendix's one file of its name.
     pub fn examples(&self, stem: &str) -> Vec<&str> {
-        let start = format!("examples/{stem}_");
-        self.rust
-            .keys()
-            .filter(|path| path.starts_with(&start) && path.matches('/').count() == 1)
-            .map(String::as_str)
-            .collect()
+        let of_page = |path: &&String| {
+            let file = path.strip_prefix("examples/").and_then(|file| file.strip_suffix(".rs"));
+            file.is_some_and(|name| examples::page_of(name) == Some(stem))
+        };
+        self.rust.keys().filter(of_page).map(String::as_str).collect()
     }
 }
 

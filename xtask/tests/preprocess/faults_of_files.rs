@@ -174,6 +174,13 @@ fn a_page_that_the_summary_does_not_list() {
 }
 
 #[test]
+fn an_example_of_an_appendix_that_the_summary_does_not_list() {
+    let sample = Sample::new();
+    sample.write("examples/appendix_lost.rs", "fn main() {}\n");
+    sample.fails("examples/appendix_lost.rs", "no chapter belongs to this example");
+}
+
+#[test]
 fn an_example_without_a_chapter() {
     let sample = Sample::new();
     sample.write("examples/ch02_two.rs", "fn main() {}\n");

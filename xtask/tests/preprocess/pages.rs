@@ -152,3 +152,19 @@ fn every_fault_is_reported_in_order() {
     assert!(lines[1].starts_with(&at("Inline")), "{report}");
     assert!(lines[2].starts_with(&at("The mean")), "{report}");
 }
+
+#[test]
+fn an_appendix_shows_what_its_own_example_printed() {
+    let sample = Sample::new();
+    sample.write("examples/appendix_more.rs", "fn main() {}\n");
+    sample.write("book/output/appendix_more.txt", "# all\n\nslope = 3\n");
+    sample.write(
+        "book/appendix-more.md",
+        "# More\n\n```rust\n{{#rustdoc_include ../examples/ch01_one.rs:inner}}\n```\n\n\
+         ```text\n{{#output appendix_more: all}}\n```\n",
+    );
+    let pages = sample.run("html").unwrap();
+    let (_, more) = pages.iter().find(|(path, _)| path == "appendix-more.md").unwrap();
+    assert!(more.contains("cargo run --example appendix_more"), "{more}");
+    assert!(more.contains("slope = 3"), "{more}");
+}
