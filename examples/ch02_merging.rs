@@ -179,7 +179,7 @@ fn main() -> Result<()> {
     println!("\n# What travels");
     let flat = Moments::of(&DMatrix::from_column_slice(10_000, 1, &x))?.flatten();
     println!("numbers = {}", flat.len());
-    println!("numbers for D = 2 = {}", Moments::flat_len(2));
+    println!("numbers in the plane = {}", Moments::flat_len(2));
     let back = Moments::unflatten(&flat)?;
     println!("the same after the journey: {}", back.flatten() == flat);
     println!("count = {}", back.count());

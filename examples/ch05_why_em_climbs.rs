@@ -71,6 +71,7 @@ fn main() -> Result<()> {
     }
     let last = fit.log_likelihood();
     let gap = |t: usize| last - fit.trace[t];
+    println!("ratio of the last gaps = {:.2}", gap(22) / gap(21));
     let gaps = (0..=22).map(|t| (t as f64, gap(t)));
     Chart::new("updates", "gap to the last log likelihood")
         .log_y()
@@ -138,10 +139,6 @@ fn main() -> Result<()> {
             .curve("", predicted, colour);
     }
     chart.x_range(0.0..30.0).save("ch05-rates")?;
-    let ratio = gap(22) / gap(21);
-    println!("\n# The notebook's rate");
-    println!("gap ratio = {ratio:.2}");
-
     // ANCHOR: plateau
     let x = data::faithful();
     let patient = Em::new(2).seed(6).tolerance(0.0).max_iterations(90).fit(&x)?;

@@ -180,7 +180,6 @@ impl GaussianMixture {
     }
 
     /// `n` points (n×D) and the component that each came from.
-    // ANCHOR: sample
     pub fn sample<R: rand::Rng + ?Sized>(
         &self,
         n: usize,
@@ -196,7 +195,6 @@ impl GaussianMixture {
         }
         (x, z)
     }
-    // ANCHOR_END: sample
 
     /// Akaike's criterion, −2 ln p(X) + 2 × [`GaussianMixture::parameter_count`]; smaller is
     /// better.

@@ -127,13 +127,11 @@ impl Gaussian {
         x
     }
 
-    // ANCHOR: draw
     /// One point: μ + L ε.
     pub(crate) fn draw<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> DVector<f64> {
         let noise = DVector::from_fn(self.dimension(), |_, _| rng.sample(StandardNormal));
         &self.mean + self.factor.l() * noise
     }
-    // ANCHOR_END: draw
 
     /// The score whose value at x is `log_weight` + ln N(x | μ, Σ).
     pub(crate) fn score(&self, log_weight: f64) -> Score {

@@ -103,7 +103,6 @@ fn random_points(k: usize, points: &Points, rng: &mut Rng) -> Result<Vec<usize>>
 }
 
 /// K rows by k-means++.
-// ANCHOR: plus_plus
 fn plus_plus(k: usize, points: &Points, spread: &Cholesky, rng: &mut Rng) -> Result<Vec<usize>> {
     let white: Vec<DVector<f64>> =
         (0..points.len()).map(|n| spread.whiten(&points.row(n))).collect();
@@ -123,7 +122,6 @@ fn plus_plus(k: usize, points: &Points, spread: &Cholesky, rng: &mut Rng) -> Res
     }
     Ok(rows)
 }
-// ANCHOR_END: plus_plus
 
 fn too_few(components: usize, found: usize, what: &str) -> Error {
     Error::Components {

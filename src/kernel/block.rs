@@ -50,7 +50,6 @@ pub(crate) struct Block {
 
 impl Block {
     /// Loads rows `start..` and evaluates everything.
-    // ANCHOR: block
     pub fn new(scores: &[Score], points: &Points, start: usize) -> Self {
         let rows = BLOCK.min(points.len() - start);
         let (d, k) = (points.dimension(), scores.len());
@@ -117,7 +116,6 @@ impl Block {
             *sum = m + sum.ln();
         }
     }
-    // ANCHOR_END: block
 
     /// Multiplies each row's responsibilities by the row's weight.
     pub fn weigh(&mut self, points: &Points) {

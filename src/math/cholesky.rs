@@ -68,21 +68,17 @@ impl Cholesky {
     }
 
     /// ln det Σ.
-    // ANCHOR: log_det
     pub fn log_det(&self) -> f64 {
         2.0 * self.l.diagonal().iter().map(|v| v.ln()).sum::<f64>()
     }
-    // ANCHOR_END: log_det
 
     /// L⁻¹ v: `v` in units of Σ's ellipsoid. Its squared length is vᵀ Σ⁻¹ v.
     ///
     /// # Panics
     /// If `v` does not have D entries.
-    // ANCHOR: whiten
     pub fn whiten(&self, v: &DVector<f64>) -> DVector<f64> {
         self.l.solve_lower_triangular(v).expect("L has a positive diagonal")
     }
-    // ANCHOR_END: whiten
 
     /// L⁻¹, lower triangular, D×D: for whitening many vectors.
     pub fn whitener(&self) -> DMatrix<f64> {

@@ -52,6 +52,13 @@ pub fn plain_density(x: &DVector<f64>, mean: &DVector<f64>, sigma: &DMatrix<f64>
     (-0.5 * squared).exp() / (sigma * std::f64::consts::TAU).determinant().sqrt()
 }
 
+/// ln N(x | μ, Σ), by inverse and determinant, for points so far away that the density underflows.
+pub fn plain_log_density(x: &DVector<f64>, mean: &DVector<f64>, sigma: &DMatrix<f64>) -> f64 {
+    let v = x - mean;
+    let squared = v.dot(&(sigma.clone().try_inverse().unwrap() * &v));
+    -0.5 * (squared + (sigma * std::f64::consts::TAU).determinant().ln())
+}
+
 /// Rows of `x` as column vectors.
 pub fn points(x: &DMatrix<f64>) -> Vec<DVector<f64>> {
     x.row_iter().map(|row| row.transpose()).collect()

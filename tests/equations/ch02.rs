@@ -70,7 +70,7 @@ fn mean_and_scatter() {
 }
 
 #[test]
-fn merging() {
+fn moments_add() {
     let mut rng = rng(23);
     let (a, b) = (weighted(30, 2, &mut rng), weighted(20, 2, &mut rng));
     let c = noise(2, &mut rng);
