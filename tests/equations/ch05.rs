@@ -103,10 +103,11 @@ fn plain_log_likelihood(m: &GaussianMixture, x: &DMatrix<f64>) -> f64 {
 fn total_kl(q: &DMatrix<f64>, m: &GaussianMixture, x: &DMatrix<f64>) -> f64 {
     (0..x.nrows())
         .map(|n| {
+            let row: Vec<f64> = q.row(n).iter().copied().collect();
             let joint: Vec<f64> = (0..q.ncols()).map(|k| log_joint(m, x, n, k)).collect();
             let largest = joint.iter().copied().fold(f64::MIN, f64::max);
             let evidence = largest + joint.iter().map(|j| (j - largest).exp()).sum::<f64>().ln();
-            let terms = joint.iter().zip(q.row(n).iter().copied()).filter(|(_, q)| *q > 0.0);
+            let terms = joint.iter().zip(&row).filter(|(_, q)| **q > 0.0);
             terms.map(|(j, q)| q * (q.ln() - (j - evidence))).sum::<f64>()
         })
         .sum()
