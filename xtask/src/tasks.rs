@@ -167,7 +167,8 @@ fn current(
 fn cargo_test(project: &Project, package: &str) -> Result<String> {
     let figures = tempfile::tempdir()?;
     let mut command = project.cargo();
-    command.args(["test", "--package", package]);
+    // One run is to tell all.
+    command.args(["test", "--package", package, "--no-fail-fast"]);
     command.env("MIXTURES_FIGURES", figures.path());
     succeed(&mut command, &format!("cargo test --package {package}"))?;
     Ok(format!("cargo test --package {package}"))

@@ -157,6 +157,13 @@ pub fn as_doctest(source: &str) -> String {
             crates.push(name);
         }
     }
+    // `dmatrix!` and its like expand to paths of nalgebra's own, however they were imported.
+    if source.contains("nalgebra::")
+        && !source.contains("use mixtures::nalgebra;")
+        && !crates.contains(&"nalgebra")
+    {
+        crates.push("nalgebra");
+    }
     let (attributes, code): (Vec<&str>, Vec<&str>) = source
         .lines()
         .filter(|l| !l.trim_start().starts_with("//!"))
@@ -189,6 +196,14 @@ mod unit {
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].code, "/// Why.\n#[test]\nfn one() {\n    if true {\n    }\n}");
         assert_eq!(found[1].code, "#[test]\nfn two() {}");
+    }
+
+    #[test]
+    fn a_doctest_names_the_crate_that_macros_expand_to() {
+        let source = "use mixtures::nalgebra::dvector;\nfn main() { dvector![1.0]; }";
+        assert!(as_doctest(source).starts_with("extern crate mixtures;\nextern crate nalgebra;\n"));
+        let imported = "use mixtures::nalgebra;\nfn main() { nalgebra::dvector![1.0]; }";
+        assert!(!as_doctest(imported).contains("extern crate nalgebra"), "it would stand twice");
     }
 
     #[test]
