@@ -13,37 +13,78 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// A matrix or vector has the wrong shape.
     #[error("{what} is {found}, but must be {expected}")]
-    Shape { what: String, expected: String, found: String },
+    Shape {
+        /// The argument.
+        what: String,
+        /// The shape it must have.
+        expected: String,
+        /// The shape it has.
+        found: String,
+    },
 
     /// There is nothing to work on: no rows, or no columns.
     #[error("{what} has no {missing}; give it at least one")]
-    Empty { what: String, missing: String },
+    Empty {
+        /// The argument.
+        what: String,
+        /// What it has none of.
+        missing: String,
+    },
 
     /// A number is NaN or infinite, or too large to square.
     #[error(
         "{what} holds {value} at row {row}, column {column}; \
          every number must be finite and below 1e140 in size, so remove, impute or rescale it"
     )]
-    NotFinite { what: String, row: usize, column: usize, value: String },
+    NotFinite {
+        /// The argument.
+        what: String,
+        /// The row of the first such number.
+        row: usize,
+        /// Its column.
+        column: usize,
+        /// The number, as text, as NaN is equal to nothing.
+        value: String,
+    },
 
     /// A weight of a row, or of a component, cannot be a weight.
     #[error("{what}: {reason}")]
-    Weights { what: String, reason: String },
+    Weights {
+        /// Whose weights.
+        what: String,
+        /// What is wrong, and the cure.
+        reason: String,
+    },
 
     /// A matrix that must be a covariance is not symmetric and positive definite.
     #[error("{what} {reason}; a covariance is symmetric with all eigenvalues above zero")]
-    NotPositiveDefinite { what: String, reason: String },
+    NotPositiveDefinite {
+        /// The matrix.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 
     /// The data themselves lie in a plane (or a line, or a point), where no density exists.
     #[error(
         "the data have no spread {direction}, so that no full covariance fits them; \
          remove the column, or a column that is a combination of others, or add rows"
     )]
-    Degenerate { direction: String },
+    Degenerate {
+        /// The column, or the columns that depend on each other.
+        direction: String,
+    },
 
     /// There are fewer points than components, or no component at all.
     #[error("{components} components asked for with {available}; {cure}")]
-    Components { components: usize, available: String, cure: String },
+    Components {
+        /// How many were asked for.
+        components: usize,
+        /// What there is to make them of.
+        available: String,
+        /// What to do.
+        cure: String,
+    },
 
     /// A component has shrunk onto too few points: its likelihood is about to run off to infinity.
     #[error(
@@ -51,7 +92,18 @@ pub enum Error {
          its smallest eigenvalue is {ratio:.1e} of the data's in the same direction (the limit is \
          {limit:.0e}); use fewer components, another start or seed, or remove repeated rows"
     )]
-    Collapse { component: usize, iteration: usize, weight: f64, ratio: f64, limit: f64 },
+    Collapse {
+        /// Which one.
+        component: usize,
+        /// The update that collapsed it, counted from 1.
+        iteration: usize,
+        /// Its share of the points.
+        weight: f64,
+        /// The smallest eigenvalue of its covariance relative to the data's.
+        ratio: f64,
+        /// The smallest ratio allowed.
+        limit: f64,
+    },
 
     /// The objective went down by more than rounding explains.
     #[error(
@@ -59,26 +111,59 @@ pub enum Error {
          explains ({allowed:.1e}); the problem is too badly conditioned for double precision: \
          rescale or decorrelate the columns"
     )]
-    ObjectiveFell { iteration: usize, from: f64, to: f64, allowed: f64 },
+    ObjectiveFell {
+        /// The update after which it was lower.
+        iteration: usize,
+        /// The objective before.
+        from: f64,
+        /// The objective after.
+        to: f64,
+        /// How far rounding may lower it.
+        allowed: f64,
+    },
 
     /// A row lies so far from every component that its squared distance overflows.
     #[error(
         "row {row} is so far from every component that its density underflows even as a \
          logarithm; check the units of the data and of the components"
     )]
-    OutOfReach { row: usize },
+    OutOfReach {
+        /// The first such row.
+        row: usize,
+    },
 
     /// An option has a value that it cannot have, or that contradicts another option.
     #[error("{option} = {value}: {reason}")]
-    Option { option: String, value: String, reason: String },
+    Option {
+        /// Its name.
+        option: String,
+        /// The value, as text.
+        value: String,
+        /// What is wrong, and the cure.
+        reason: String,
+    },
 
     /// A CSV file cannot be read as numbers.
     #[error("{file}{}: {reason}", place(*line, column.as_deref()))]
-    Csv { file: String, line: Option<u64>, column: Option<String>, reason: String },
+    Csv {
+        /// The file, or the name given to the text.
+        file: String,
+        /// The line, from 1.
+        line: Option<u64>,
+        /// The column's name.
+        column: Option<String>,
+        /// What is wrong, and the cure.
+        reason: String,
+    },
 
     /// A figure cannot be drawn or written.
     #[error("figure {name}: {reason}")]
-    Figure { name: String, reason: String },
+    Figure {
+        /// Its name.
+        name: String,
+        /// What is wrong, and the cure.
+        reason: String,
+    },
 }
 
 fn place(line: Option<u64>, column: Option<&str>) -> String {

@@ -1,4 +1,56 @@
-//! Gaussian mixtures, derived and run.
+//! Gaussian mixtures, fitted by EM: the library that the book *Mixtures* builds, chapter by
+//! chapter, and that draws its figures.
+//!
+//! # A first fit
+//!
+//! Rows are points: `x` is an N×D matrix, or a view of one. A fit climbs the log likelihood until
+//! it gains less than the tolerance, and returns the mixture with the trace of the climb.
+//!
+//! ```
+//! use mixtures::{Em, data};
+//!
+//! let x = data::faithful(); // 272 eruptions of a geyser: duration and waiting time, in minutes
+//! let fit = Em::new(2).restarts(10).seed(7).fit(&x)?;
+//!
+//! assert!(fit.converged);
+//! let long = (0..2).max_by(|&a, &b| fit.mixture.means()[(a, 0)].total_cmp(&fit.mixture.means()[(b, 0)]));
+//! let long = long.expect("there are two");
+//! assert!((fit.mixture.weights()[long] - 0.644).abs() < 1e-3);
+//! assert_eq!(fit.mixture.predict(&x)?[0], long); // 3.6 minutes, then 79 of waiting
+//! println!("{:.3}", fit.mixture);
+//! # Ok::<(), mixtures::Error>(())
+//! ```
+//!
+//! # What it promises
+//!
+//! - **The objective never falls**: nothing is added to a covariance behind your back. If a
+//!   component collapses onto too few points, or rounding gets the better of the data, the fit
+//!   stops with an [`Error`] that says which, where, and what to do.
+//! - **Digits are kept**: moments are taken about fixed centres, so that an offset common to all
+//!   the data costs nothing ([`Moments`]).
+//! - **The same bits** for any number of threads, and for the same seed.
+//! - **No input panics**: NaN, no rows, more components than points, a constant column are errors.
+//!
+//! Totals are natural logarithms summed over the points, never means.
+//!
+//! # Which chapter built what
+//!
+//! | chapter | module |
+//! | --- | --- |
+//! | 1 One Gaussian | [`distribution`], [`math::Cholesky`] |
+//! | 2 Statistics that merge | [`stats`], [`math::Sum`] |
+//! | 3 Mixtures and hidden labels | [`mixture`], [`math::log_sum_exp`], [`data`] |
+//! | 4 Responsibilities and the updates | [`inference`]: [`e_step`], [`Summary`], [`Em`] |
+//! | 5 Why EM climbs | [`inference`]: the fitting loop behind [`Em`] |
+//! | every figure | [`plot`] |
+//!
+//! Modules import downwards only: `error`, [`math`], [`stats`], the kernel (private), [`data`],
+//! [`distribution`], [`mixture`], [`inference`]; [`plot`] stands beside them and knows none.
+//! The crates whose types appear in signatures are re-exported: [`nalgebra`], [`rand`],
+//! [`rand_distr`], and [`plotters`].
+
+#![warn(missing_docs)]
+
 mod error;
 mod kernel;
 
