@@ -15,8 +15,13 @@ fn notebook_start() -> GaussianMixture {
 
 fn notebook(c: &mut Criterion) {
     let x = data::notebook();
-    let em = Em::new(3).start(Start::Given(notebook_start())).max_iterations(50).tolerance(0.0);
-    c.bench_function("notebook, 50 iterations", |b| b.iter(|| em.fit(black_box(&x)).unwrap()));
+    let em = Em::new(3)
+        .start(Start::Given(notebook_start()))
+        .max_iterations(50)
+        .tolerance(0.0);
+    c.bench_function("notebook, 50 iterations", |b| {
+        b.iter(|| em.fit(black_box(&x)).unwrap())
+    });
 }
 
 fn e_steps(c: &mut Criterion) {

@@ -43,7 +43,8 @@ fn main() -> Result<()> {
 
     // Powers of two and the four operations only, so that even the rounding errors in the figure are
     // the same on every machine.
-    let trace_of_inverse = |a: &DMatrix<f64>| a.clone().try_inverse().expect("invertible").trace();
+    let trace_of_inverse =
+        |a: &DMatrix<f64>| a.clone().try_inverse().expect("invertible").trace();
     let slope = -(&inverse * &along * &inverse).trace();
     let error = |formula: f64, h: f64| {
         (central_difference(trace_of_inverse, &a, &along, h) / formula - 1.0).abs()

@@ -9,7 +9,9 @@ use mixtures::{Gaussian, Result};
 // ANCHOR: mean
 /// x̄ = (1/N) Σ xₙ, for the rows xₙ of `x`.
 fn mean(x: &DMatrix<f64>) -> DVector<f64> {
-    let sum = x.row_iter().fold(DVector::zeros(x.ncols()), |sum, row| sum + row.transpose());
+    let sum = x
+        .row_iter()
+        .fold(DVector::zeros(x.ncols()), |sum, row| sum + row.transpose());
     sum / x.nrows() as f64
 }
 // ANCHOR_END: mean
@@ -31,7 +33,10 @@ fn covariance(x: &DMatrix<f64>) -> DMatrix<f64> {
 /// ln N(x | μ, Σ) through the Cholesky factor L of Σ: no inverse, no determinant.
 fn log_density(x: &DVector<f64>, mean: &DVector<f64>, factor: &Cholesky) -> f64 {
     let d = x.len() as f64;
-    let y = factor.l().solve_lower_triangular(&(x - mean)).expect("L has a positive diagonal");
+    let y = factor
+        .l()
+        .solve_lower_triangular(&(x - mean))
+        .expect("L has a positive diagonal");
     let half_log_det: f64 = factor.l().diagonal().iter().map(|l| l.ln()).sum();
     -0.5 * (y.norm_squared() + d * (2.0 * std::f64::consts::PI).ln()) - half_log_det
 }
@@ -41,18 +46,24 @@ fn log_density(x: &DVector<f64>, mean: &DVector<f64>, factor: &Cholesky) -> f64 
 fn fit(x: &DMatrix<f64>) -> Result<(DVector<f64>, DMatrix<f64>, f64)> {
     let (mean, covariance) = (mean(x), covariance(x));
     let factor = Cholesky::new(&covariance, "the covariance of the data")?;
-    let total = x.row_iter().map(|row| log_density(&row.transpose(), &mean, &factor)).sum();
+    let total =
+        x.row_iter().map(|row| log_density(&row.transpose(), &mean, &factor)).sum();
     Ok((mean, covariance, total))
 }
 // ANCHOR_END: fit
 
 // ANCHOR: inside
 /// The share of the rows within the ellipse that should hold `mass` of them.
-fn share_inside(x: &DMatrix<f64>, mean: &DVector<f64>, factor: &Cholesky, mass: f64) -> f64 {
+fn share_inside(
+    x: &DMatrix<f64>,
+    mean: &DVector<f64>,
+    factor: &Cholesky,
+    mass: f64,
+) -> f64 {
     let radius_squared = -2.0 * (1.0 - mass).ln();
-    let inside = x
-        .row_iter()
-        .filter(|row| factor.whiten(&(row.transpose() - mean)).norm_squared() <= radius_squared);
+    let inside = x.row_iter().filter(|row| {
+        factor.whiten(&(row.transpose() - mean)).norm_squared() <= radius_squared
+    });
     inside.count() as f64 / x.nrows() as f64
 }
 // ANCHOR_END: inside
@@ -79,7 +90,10 @@ fn main() -> Result<()> {
     let library = Gaussian::fit(&x)?;
     println!("\n# The library's fit");
     println!("{library:.4}");
-    println!("log likelihood of the library's fit = {:.4}", library.log_density(&x)?.sum());
+    println!(
+        "log likelihood of the library's fit = {:.4}",
+        library.log_density(&x)?.sum()
+    );
 
     println!("\n# Two hundred dimensions");
     for d in [2, 50, 100, 200] {
@@ -96,7 +110,11 @@ fn main() -> Result<()> {
     println!("\n# How many inside");
     for mass in [0.5, 0.9] {
         let share = share_inside(&x, &mean, library.factor(), mass);
-        println!("share inside the {:.0} % ellipse = {:.1} %", 100.0 * mass, 100.0 * share);
+        println!(
+            "share inside the {:.0} % ellipse = {:.1} %",
+            100.0 * mass,
+            100.0 * share
+        );
     }
 
     // ANCHOR: figure

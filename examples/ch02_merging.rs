@@ -33,13 +33,14 @@ fn rolling(x: &[f64]) -> f64 {
 fn fixed(x: &[f64]) -> f64 {
     let n = x.len() as f64;
     let centre = x[0];
-    let (s, t) =
-        x.iter().fold((0.0, 0.0), |(s, t), x| (s + (x - centre), t + (x - centre).powi(2)));
+    let (s, t) = x
+        .iter()
+        .fold((0.0, 0.0), |(s, t), x| (s + (x - centre), t + (x - centre).powi(2)));
     t / n - (s / n) * (s / n)
 }
 // ANCHOR_END: fixed
 
-/// The variance of multiples of 2⁻²⁰ in whole-number arithmetic, rounded once at the end.
+/// The variance of multiples of 2⁻²⁰ in whole-number arithmetic, rounded at the end.
 fn exact(x: &[f64]) -> f64 {
     let n = x.len() as i128;
     let steps = x.iter().map(|x| (x * 1_048_576.0) as i128);
@@ -47,15 +48,22 @@ fn exact(x: &[f64]) -> f64 {
     (n * squares - sum * sum) as f64 / (n * n) as f64 / 1_048_576.0 / 1_048_576.0
 }
 
-/// Ten thousand multiples of 2⁻²⁰ between −2 and 2: adding a power of two up to 2³¹ is exact.
+/// Ten thousand multiples of 2⁻²⁰ between −½ and ½: adding a power of two up to 2³² is exact.
 fn grid(rng: &mut Rng) -> Vec<f64> {
-    let steps = 1_i64 << 21;
-    (0..10_000).map(|_| rng.random_range(-steps..=steps) as f64 / 1_048_576.0).collect()
+    let steps = 1_i64 << 19;
+    (0..10_000)
+        .map(|_| rng.random_range(-steps..=steps) as f64 / 1_048_576.0)
+        .collect()
 }
 
 // ANCHOR: parts
 /// The rows dealt out to `parts` hands in a random order; each hand about its own first row.
-fn deal(x: &DMatrix<f64>, w: &[f64], parts: usize, rng: &mut Rng) -> Result<Vec<Moments>> {
+fn deal(
+    x: &DMatrix<f64>,
+    w: &[f64],
+    parts: usize,
+    rng: &mut Rng,
+) -> Result<Vec<Moments>> {
     let mut order: Vec<usize> = (0..x.nrows()).collect();
     for i in 0..order.len() {
         let j = rng.random_range(i..order.len());
@@ -73,7 +81,7 @@ fn deal(x: &DMatrix<f64>, w: &[f64], parts: usize, rng: &mut Rng) -> Result<Vec<
         .collect()
 }
 
-/// Merges neighbours, and the results with their neighbours, until one is left.
+/// Merges the second half into the first, part by part, until one is left.
 fn merge_all(mut parts: Vec<Moments>) -> Result<Moments> {
     while parts.len() > 1 {
         let halves = parts.len().div_ceil(2);
@@ -103,7 +111,10 @@ fn main() -> Result<()> {
     for power in [0, 10, 20, 27] {
         let moved: Vec<f64> = x.iter().map(|x| x + 2.0_f64.powi(power)).collect();
         let [a, b, c] = methods.map(|variance| variance(&moved));
-        println!("2^{power:<2} = {:9}  {a:13.8}  {b:13.8}  {c:13.8}", 2.0_f64.powi(power));
+        println!(
+            "2^{power:<2} = {:9}  {a:13.8}  {b:13.8}  {c:13.8}",
+            2.0_f64.powi(power)
+        );
     }
 
     let mut errors: [Vec<(f64, f64)>; 3] = Default::default();
@@ -111,10 +122,13 @@ fn main() -> Result<()> {
         let offset = 2.0_f64.powi(power);
         let moved: Vec<f64> = x.iter().map(|x| x + offset).collect();
         for (errors, method) in errors.iter_mut().zip(methods) {
-            errors.push((offset, (method(&moved) / variance - 1.0).abs().clamp(1e-17, 10.0)));
+            errors.push((
+                offset,
+                (method(&moved) / variance - 1.0).abs().clamp(1e-17, 10.0),
+            ));
         }
     }
-    Chart::new("offset (in standard deviations, about)", "relative error of the variance")
+    Chart::new("offset", "relative error of the variance")
         .log_x()
         .log_y()
         .y_range(1e-17..10.0)
@@ -137,9 +151,11 @@ fn main() -> Result<()> {
             one_pass.push(row, w)?;
         }
         let merged = merge_all(deal(&points, &weights, 16, &mut rng)?)?;
-        let mean = |moments: &Moments| moments.mean().expect("the weights are positive");
+        let mean =
+            |moments: &Moments| moments.mean().expect("the weights are positive");
         let apart = mean(&merged).zip_map(&mean(&one_pass), last_places).amax();
-        let scatter = (merged.scatter() - one_pass.scatter()).component_div(&one_pass.scatter());
+        let scatter = (merged.scatter() - one_pass.scatter())
+            .component_div(&one_pass.scatter());
         // ANCHOR_END: compare
         println!("offset 2^{power}:");
         println!("  means at most one last place apart: {}", apart <= 1.0);
@@ -147,7 +163,8 @@ fn main() -> Result<()> {
     }
 
     // ANCHOR: orders
-    let terms: Vec<f64> = weights.iter().zip(&x).map(|(w, x)| w * (x + 1.0)).collect();
+    let terms: Vec<f64> =
+        weights.iter().zip(&x).map(|(w, x)| w * (x + 1.0)).collect();
     let total = |order: &[usize]| {
         let plain: f64 = order.iter().map(|&n| terms[n]).sum();
         let mut careful = Sum::default();
@@ -167,7 +184,8 @@ fn main() -> Result<()> {
         plain.push((f64::from(trial), last_places(totals.0, reference)));
         careful.push((f64::from(trial), last_places(totals.1, reference)));
     }
-    let worst = |errors: &[(f64, f64)]| errors.iter().map(|e| e.1.abs()).fold(0.0, f64::max);
+    let worst =
+        |errors: &[(f64, f64)]| errors.iter().map(|e| e.1.abs()).fold(0.0, f64::max);
     println!("\n# Two hundred orders");
     println!("worst plain sum (last places) = {:.0}", worst(&plain));
     println!("worst careful sum (last places) = {:.0}", worst(&careful));

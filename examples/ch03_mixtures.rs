@@ -10,7 +10,11 @@ use mixtures::{Gaussian, GaussianMixture, Result, data};
 
 // ANCHOR: with_labels
 /// The most likely mixture when the labels are known: one Gaussian for each group.
-fn fit_with_labels(x: &DMatrix<f64>, z: &[usize], k: usize) -> Result<GaussianMixture> {
+fn fit_with_labels(
+    x: &DMatrix<f64>,
+    z: &[usize],
+    k: usize,
+) -> Result<GaussianMixture> {
     let mut weights = DVector::zeros(k);
     let mut means = DMatrix::zeros(k, x.ncols());
     let mut covariances = Vec::new();
@@ -95,7 +99,10 @@ fn main() -> Result<()> {
             truth.means().select_rows(&order),
             order.map(|k| truth.covariance(k).clone()).to_vec(),
         )?;
-        println!("components {order:?}: log likelihood {:.4}", log_likelihood(&renamed)?);
+        println!(
+            "components {order:?}: log likelihood {:.4}",
+            log_likelihood(&renamed)?
+        );
     }
     // ANCHOR_END: permute
 

@@ -7,7 +7,10 @@ use mixtures::{Em, Gaussian, GaussianMixture, Result, Start, data};
 
 // ANCHOR: responsibilities
 /// r, N×K: the probability of each component for each point.
-fn responsibilities(mixture: &GaussianMixture, x: &DMatrix<f64>) -> Result<DMatrix<f64>> {
+fn responsibilities(
+    mixture: &GaussianMixture,
+    x: &DMatrix<f64>,
+) -> Result<DMatrix<f64>> {
     let mut scores = DMatrix::zeros(x.nrows(), mixture.component_count());
     for (k, component) in mixture.components().iter().enumerate() {
         let log_weight = mixture.weights()[k].ln();
@@ -46,7 +49,11 @@ fn update(x: &DMatrix<f64>, r: &DMatrix<f64>) -> Result<GaussianMixture> {
 // ANCHOR_END: update
 
 // ANCHOR: run
-fn plain_em(start: GaussianMixture, x: &DMatrix<f64>, updates: usize) -> Result<GaussianMixture> {
+fn plain_em(
+    start: GaussianMixture,
+    x: &DMatrix<f64>,
+    updates: usize,
+) -> Result<GaussianMixture> {
     let mut mixture = start;
     for _ in 0..updates {
         mixture = update(x, &responsibilities(&mixture, x)?)?;
@@ -71,7 +78,8 @@ fn notebook_start() -> Result<GaussianMixture> {
 fn difference(a: &GaussianMixture, b: &GaussianMixture) -> f64 {
     let weights = (a.weights() - b.weights()).amax();
     let means = (a.means() - b.means()).amax();
-    let covariances = (0..a.component_count()).map(|k| (a.covariance(k) - b.covariance(k)).amax());
+    let covariances =
+        (0..a.component_count()).map(|k| (a.covariance(k) - b.covariance(k)).amax());
     covariances.fold(weights.max(means), f64::max)
 }
 
@@ -138,12 +146,17 @@ fn main() -> Result<()> {
     let r = fit.mixture.responsibilities(&x)?;
     let torn = r.row_iter().filter(|row| row.max() < 0.95).count();
     println!("eruptions below 95 % = {torn}");
-    let density =
-        |a: f64, b: f64| fit.mixture.log_density(&dmatrix![a, b]).map_or(0.0, |l| l[0].exp());
+    let density = |a: f64, b: f64| {
+        fit.mixture.log_density(&dmatrix![a, b]).map_or(0.0, |l| l[0].exp())
+    };
     Chart::new("eruption (min)", "waiting (min)")
         .x_range(1.0..6.0)
         .y_range(40.0..100.0)
-        .contours(density, &[0.0005, 0.002, 0.006, 0.012, 0.02], mixtures::plot::Colour::Grey)
+        .contours(
+            density,
+            &[0.0005, 0.002, 0.006, 0.012, 0.02],
+            mixtures::plot::Colour::Grey,
+        )
         .scatter_by_responsibility(&x, &r)
         .components(fit.mixture.means(), &covariances(&fit.mixture), 0.9)
         .save("ch04-faithful")?;

@@ -49,8 +49,11 @@ fn converge(x: &[f64], start: f64) -> f64 {
 
 /// 400 points of the two normals at ±`mean`.
 fn sample(mean: f64) -> Result<Vec<f64>> {
-    let truth =
-        GaussianMixture::new(dvector![0.5, 0.5], dmatrix![-mean; mean], vec![dmatrix![1.0]; 2])?;
+    let truth = GaussianMixture::new(
+        dvector![0.5, 0.5],
+        dmatrix![-mean; mean],
+        vec![dmatrix![1.0]; 2],
+    )?;
     Ok(truth.sample(400, &mut rng(5)).0.as_slice().to_vec())
 }
 
@@ -94,8 +97,16 @@ fn main() -> Result<()> {
         .x_range(-0.5..3.0)
         .y_range(-1100.0..-700.0)
         .curve("log likelihood", |mu| log_likelihood(&x, mu), Colour::Ink)
-        .curve("bound with the first q", |mu| bound(&x, mu_0, mu), Colour::component(0))
-        .curve("bound with the second q", |mu| bound(&x, mu_1, mu), Colour::component(1))
+        .curve(
+            "bound with the first q",
+            |mu| bound(&x, mu_0, mu),
+            Colour::component(0),
+        )
+        .curve(
+            "bound with the second q",
+            |mu| bound(&x, mu_1, mu),
+            Colour::component(1),
+        )
         .dots(
             "",
             [(mu_0, bound(&x, mu_0, mu_0)), (mu_1, bound(&x, mu_0, mu_1))],
@@ -103,7 +114,7 @@ fn main() -> Result<()> {
         )
         .dots("", [(mu_1, bound(&x, mu_1, mu_1))], Colour::component(1))
         .save("ch05-bound")?;
-    println!("\n# On the ridge");
+    println!("\n# In the valley");
     println!("update of zero = {:.1}", update(&x, 0.0));
     println!("log likelihood at zero = {:.3}", log_likelihood(&x, 0.0));
     println!("log likelihood at the peak = {:.3}", log_likelihood(&x, peak));
@@ -114,15 +125,20 @@ fn main() -> Result<()> {
 
     println!("\n# Rates");
     println!("means at   missing   error ratio   gap ratio   missing²");
-    let mut chart = Chart::new("updates", "gap to the peak").log_y().y_range(1e-6..1e4);
+    let mut chart =
+        Chart::new("updates", "gap to the peak").log_y().y_range(1e-6..1e4);
     for (i, mean) in [1.5, 1.0, 0.75, 0.5].into_iter().enumerate() {
         let x = sample(mean)?;
         let peak = converge(&x, mean);
         let rate = missing(&x, peak);
         let path: Vec<f64> =
-            std::iter::successors(Some(3.0 * mean), |mu| Some(update(&x, *mu))).take(60).collect();
-        let gaps: Vec<f64> =
-            path.iter().map(|mu| log_likelihood(&x, peak) - log_likelihood(&x, *mu)).collect();
+            std::iter::successors(Some(3.0 * mean), |mu| Some(update(&x, *mu)))
+                .take(60)
+                .collect();
+        let gaps: Vec<f64> = path
+            .iter()
+            .map(|mu| log_likelihood(&x, peak) - log_likelihood(&x, *mu))
+            .collect();
         let t = gaps.iter().position(|g| *g < 1e-4).unwrap_or(58);
         let errors = (path[t] - peak) / (path[t - 1] - peak);
         println!(
@@ -135,10 +151,14 @@ fn main() -> Result<()> {
         let (height, at) = (gaps[t], t as f64);
         let predicted = move |u: f64| height * rate.powf(2.0 * (u - at));
         chart = chart
-            .dots(&format!("means at ±{mean}"), seen.map(|(t, g)| (t as f64, *g)), colour)
+            .dots(
+                &format!("means at ±{mean}"),
+                seen.map(|(t, g)| (t as f64, *g)),
+                colour,
+            )
             .curve("", predicted, colour);
     }
-    chart.x_range(0.0..30.0).save("ch05-rates")?;
+    chart.x_range(0.0..16.0).save("ch05-rates")?;
     // ANCHOR: plateau
     let x = data::faithful();
     let patient = Em::new(2).seed(6).tolerance(0.0).max_iterations(90).fit(&x)?;
@@ -156,14 +176,15 @@ fn main() -> Result<()> {
     // ANCHOR_END: plateau
     let stop = Em::new(2).seed(6).tolerance(1e-3).fit(&x)?;
     Chart::new("updates", "log likelihood")
-        .trace("", &patient.trace[1..], Colour::component(0))
-        .vertical(stop.iterations as f64, "a gain below 10^{-3} a point")
+        .line("", (1..91).map(|t| (t as f64, patient.trace[t])), Colour::component(0))
+        .vertical(stop.iterations as f64, "a gain below 0.001 a point")
         .save("ch05-plateau")?;
 
     // ANCHOR: ridge
     /// EM with a little something added to every variance "for stability".
     fn ridged_update(x: &[f64], (mu, variance): (f64, f64)) -> (f64, f64) {
-        let mean = x.iter().map(|x| x * (mu * x / variance).tanh()).sum::<f64>() / x.len() as f64;
+        let mean = x.iter().map(|x| x * (mu * x / variance).tanh()).sum::<f64>()
+            / x.len() as f64;
         let square = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
         (mean, square - mean * mean + 1e-2)
     }

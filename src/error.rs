@@ -57,7 +57,9 @@ pub enum Error {
     },
 
     /// A matrix that must be a covariance is not symmetric and positive definite.
-    #[error("{what} {reason}; a covariance is symmetric with all eigenvalues above zero")]
+    #[error(
+        "{what} {reason}; a covariance is symmetric with all eigenvalues above zero"
+    )]
     NotPositiveDefinite {
         /// The matrix.
         what: String,
@@ -173,7 +175,11 @@ fn place(line: Option<u64>, column: Option<&str>) -> String {
 }
 
 impl Error {
-    pub(crate) fn shape(what: &str, expected: impl ToString, found: impl ToString) -> Self {
+    pub(crate) fn shape(
+        what: &str,
+        expected: impl ToString,
+        found: impl ToString,
+    ) -> Self {
         Error::Shape {
             what: what.to_string(),
             expected: expected.to_string(),

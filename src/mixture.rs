@@ -69,7 +69,10 @@ impl GaussianMixture {
     ) -> Result<Self> {
         let k = weights.len();
         if k == 0 {
-            return Err(Error::Empty { what: "the mixture".into(), missing: "components".into() });
+            return Err(Error::Empty {
+                what: "the mixture".into(),
+                missing: "components".into(),
+            });
         }
         if means.nrows() != k {
             let found = format!("{}×{}", means.nrows(), means.ncols());
@@ -81,7 +84,11 @@ impl GaussianMixture {
         }
         if covariances.len() != k {
             let found = format!("of length {}", covariances.len());
-            return Err(Error::shape("the list of covariances", format!("of length {k}"), found));
+            return Err(Error::shape(
+                "the list of covariances",
+                format!("of length {k}"),
+                found,
+            ));
         }
         check_weights(&weights)?;
         let components = covariances
@@ -146,7 +153,10 @@ impl GaussianMixture {
     ///
     /// # Errors
     /// If `x` is empty, not finite, or of another dimension.
-    pub fn log_density<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<DVector<f64>> {
+    pub fn log_density<'a>(
+        &self,
+        x: impl Into<DMatrixView<'a, f64>>,
+    ) -> Result<DVector<f64>> {
         log_densities(&self.scores(), x.into())
     }
 
@@ -155,11 +165,17 @@ impl GaussianMixture {
     /// # Errors
     /// As [`GaussianMixture::log_density`]; also if a row is so far away that its density
     /// underflows even as a logarithm.
-    pub fn responsibilities<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<DMatrix<f64>> {
+    pub fn responsibilities<'a>(
+        &self,
+        x: impl Into<DMatrixView<'a, f64>>,
+    ) -> Result<DMatrix<f64>> {
         let (x, count) = (x.into(), self.component_count());
         let blocks = map_blocks(&self.scores(), x, |block| {
             block.check_reach()?;
-            Ok((block.start, DMatrix::from_vec(block.rows, count, block.responsibilities)))
+            Ok((
+                block.start,
+                DMatrix::from_vec(block.rows, count, block.responsibilities),
+            ))
         })?;
         let mut r = DMatrix::zeros(x.nrows(), count);
         for (start, block) in blocks {
@@ -172,10 +188,16 @@ impl GaussianMixture {
     ///
     /// # Errors
     /// As [`GaussianMixture::responsibilities`].
-    pub fn predict<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<Vec<usize>> {
+    pub fn predict<'a>(
+        &self,
+        x: impl Into<DMatrixView<'a, f64>>,
+    ) -> Result<Vec<usize>> {
         let r = self.responsibilities(x)?;
         Ok(r.row_iter()
-            .map(|row| (1..row.len()).fold(0, |best, k| if row[k] > row[best] { k } else { best }))
+            .map(|row| {
+                (1..row.len())
+                    .fold(0, |best, k| if row[k] > row[best] { k } else { best })
+            })
             .collect())
     }
 
@@ -185,7 +207,8 @@ impl GaussianMixture {
         n: usize,
         rng: &mut R,
     ) -> (DMatrix<f64>, Vec<usize>) {
-        let labels = WeightedIndex::new(&self.weights).expect("weights are checked by `new`");
+        let labels =
+            WeightedIndex::new(&self.weights).expect("weights are checked by `new`");
         let mut x = DMatrix::zeros(n, self.dimension());
         let mut z = Vec::with_capacity(n);
         for mut row in x.row_iter_mut() {
@@ -218,7 +241,11 @@ impl GaussianMixture {
 
     /// One score a component: ln πₖ + ln N(x | μₖ, Σₖ).
     pub(crate) fn scores(&self) -> Vec<Score> {
-        self.components.iter().zip(&self.weights).map(|(c, w)| c.score(w.ln())).collect()
+        self.components
+            .iter()
+            .zip(&self.weights)
+            .map(|(c, w)| c.score(w.ln()))
+            .collect()
     }
 
     /// Every mean moved by `shift` (length D).
@@ -226,14 +253,18 @@ impl GaussianMixture {
         for mut row in self.means.row_iter_mut() {
             row += shift.transpose();
         }
-        self.components = self.components.into_iter().map(|c| c.translated(shift)).collect();
+        self.components =
+            self.components.into_iter().map(|c| c.translated(shift)).collect();
         self
     }
 }
 
 fn check_weights(weights: &DVector<f64>) -> Result<()> {
     let fault = |reason: String| {
-        Err(Error::Weights { what: "the weights of the components".to_string(), reason })
+        Err(Error::Weights {
+            what: "the weights of the components".to_string(),
+            reason,
+        })
     };
     if let Some(k) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
         return fault(format!(
@@ -243,7 +274,9 @@ fn check_weights(weights: &DVector<f64>) -> Result<()> {
     }
     let total = weights.sum();
     if (total - 1.0).abs() > 1e-9 {
-        return fault(format!("their sum is {total}, but must be 1; divide them by it"));
+        return fault(format!(
+            "their sum is {total}, but must be 1; divide them by it"
+        ));
     }
     Ok(())
 }
@@ -256,7 +289,10 @@ impl fmt::Display for GaussianMixture {
         for (k, component) in self.components.iter().enumerate() {
             let end = if k + 1 < self.components.len() { "\n" } else { "" };
             let weight = self.weights[k];
-            write!(f, "component {k}, weight {weight:.digits$}\n{component:.digits$}{end}")?;
+            write!(
+                f,
+                "component {k}, weight {weight:.digits$}\n{component:.digits$}{end}"
+            )?;
         }
         Ok(())
     }
@@ -266,14 +302,21 @@ impl TryFrom<Parts> for GaussianMixture {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let mixture = GaussianMixture::new(parts.weights, parts.means, parts.covariances)?;
+        let mixture =
+            GaussianMixture::new(parts.weights, parts.means, parts.covariances)?;
         Ok(GaussianMixture { shape: parts.shape, ..mixture })
     }
 }
 
 impl From<GaussianMixture> for Parts {
     fn from(mixture: GaussianMixture) -> Self {
-        let covariances = mixture.components.iter().map(|c| c.covariance().clone()).collect();
-        Parts { weights: mixture.weights, means: mixture.means, covariances, shape: mixture.shape }
+        let covariances =
+            mixture.components.iter().map(|c| c.covariance().clone()).collect();
+        Parts {
+            weights: mixture.weights,
+            means: mixture.means,
+            covariances,
+            shape: mixture.shape,
+        }
     }
 }

@@ -281,7 +281,11 @@ impl Moments {
         if found == d {
             return Ok(());
         }
-        Err(Error::shape("the point", format!("of dimension {d}"), format!("of dimension {found}")))
+        Err(Error::shape(
+            "the point",
+            format!("of dimension {d}"),
+            format!("of dimension {found}"),
+        ))
     }
 }
 

@@ -16,7 +16,9 @@ fn random_mixture(x: &DMatrix<f64>, k: usize, rng: &mut Rng) -> GaussianMixture 
             let a = DMatrix::from_fn(d, d, |_, j| {
                 rng.random_range(-0.5..0.5) * x.column(j).variance().sqrt()
             });
-            let scale = DMatrix::from_diagonal(&DVector::from_fn(d, |j, _| x.column(j).variance()));
+            let scale = DMatrix::from_diagonal(&DVector::from_fn(d, |j, _| {
+                x.column(j).variance()
+            }));
             &a.transpose() * &a + scale * 0.3
         })
         .collect();
@@ -29,29 +31,44 @@ fn plain_update(m: &GaussianMixture, x: &DMatrix<f64>) -> (GaussianMixture, f64)
     let (n, k, d) = (x.nrows(), m.weights().len(), x.ncols());
     let pdf = |k: usize, row: &DVector<f64>| {
         let v = row - m.means().row(k).transpose();
-        let squared = (v.transpose() * m.covariance(k).clone().try_inverse().unwrap() * &v)[0];
-        let volume = (std::f64::consts::TAU.powi(d as i32) * m.covariance(k).determinant()).sqrt();
+        let squared =
+            (v.transpose() * m.covariance(k).clone().try_inverse().unwrap() * &v)[0];
+        let volume = (std::f64::consts::TAU.powi(d as i32)
+            * m.covariance(k).determinant())
+        .sqrt();
         (-0.5 * squared).exp() / volume
     };
-    let joint = DMatrix::from_fn(n, k, |n, k| m.weights()[k] * pdf(k, &x.row(n).transpose()));
+    let joint =
+        DMatrix::from_fn(n, k, |n, k| m.weights()[k] * pdf(k, &x.row(n).transpose()));
     let evidence = joint.column_sum();
     let r = DMatrix::from_fn(n, k, |n, k| joint[(n, k)] / evidence[n]);
     let counts = r.row_sum().transpose();
-    let means = DMatrix::from_fn(k, d, |k, j| r.column(k).dot(&x.column(j)) / counts[k]);
+    let means =
+        DMatrix::from_fn(k, d, |k, j| r.column(k).dot(&x.column(j)) / counts[k]);
     let covariances = (0..k)
         .map(|k| {
             DMatrix::from_fn(d, d, |i, j| {
-                let terms = (0..n)
-                    .map(|n| r[(n, k)] * (x[(n, i)] - means[(k, i)]) * (x[(n, j)] - means[(k, j)]));
+                let terms = (0..n).map(|n| {
+                    r[(n, k)]
+                        * (x[(n, i)] - means[(k, i)])
+                        * (x[(n, j)] - means[(k, j)])
+                });
                 terms.sum::<f64>() / counts[k]
             })
         })
         .collect();
     let log_likelihood = evidence.iter().map(|p| p.ln()).sum();
-    (GaussianMixture::new(counts / n as f64, means, covariances).unwrap(), log_likelihood)
+    (
+        GaussianMixture::new(counts / n as f64, means, covariances).unwrap(),
+        log_likelihood,
+    )
 }
 
-fn run_from(start: &GaussianMixture, x: &DMatrix<f64>, updates: usize) -> mixtures::EmFit {
+fn run_from(
+    start: &GaussianMixture,
+    x: &DMatrix<f64>,
+    updates: usize,
+) -> mixtures::EmFit {
     Em::new(start.weights().len())
         .start(Start::Given(start.clone()))
         .max_iterations(updates)
@@ -61,11 +78,25 @@ fn run_from(start: &GaussianMixture, x: &DMatrix<f64>, updates: usize) -> mixtur
 }
 
 fn assert_close(a: &GaussianMixture, b: &GaussianMixture, tolerance: f64) {
-    assert_relative_eq!(a.weights(), b.weights(), max_relative = tolerance, epsilon = tolerance);
-    assert_relative_eq!(a.means(), b.means(), max_relative = tolerance, epsilon = tolerance);
+    assert_relative_eq!(
+        a.weights(),
+        b.weights(),
+        max_relative = tolerance,
+        epsilon = tolerance
+    );
+    assert_relative_eq!(
+        a.means(),
+        b.means(),
+        max_relative = tolerance,
+        epsilon = tolerance
+    );
     for k in 0..a.weights().len() {
         let size = b.covariance(k).amax();
-        assert_relative_eq!(a.covariance(k), b.covariance(k), epsilon = tolerance * size);
+        assert_relative_eq!(
+            a.covariance(k),
+            b.covariance(k),
+            epsilon = tolerance * size
+        );
     }
 }
 
@@ -79,7 +110,11 @@ fn updates_equal_the_plain_formulas() {
             for updates in 1..=5 {
                 let (next, log_likelihood) = plain_update(&plain, &x);
                 let fit = run_from(&start, &x, updates);
-                assert_relative_eq!(fit.trace[updates - 1], log_likelihood, max_relative = 1e-11);
+                assert_relative_eq!(
+                    fit.trace[updates - 1],
+                    log_likelihood,
+                    max_relative = 1e-11
+                );
                 assert_close(&fit.mixture, &next, 1e-9);
                 plain = next;
             }
@@ -93,8 +128,11 @@ fn bits_do_not_depend_on_the_number_of_threads() {
     let fits: Vec<_> = [1, 2, 3, 8]
         .into_iter()
         .map(|threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| Em::new(3).restarts(3).seed(1).max_iterations(20).fit(&x).unwrap())
+            let pool =
+                rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                Em::new(3).restarts(3).seed(1).max_iterations(20).fit(&x).unwrap()
+            })
         })
         .collect();
     for fit in &fits[1..] {
@@ -109,10 +147,18 @@ fn blocks_merge_to_the_whole() {
     let whole = e_step(&mixture, &x, None).unwrap();
     let mut parts = e_step(&mixture, &x.rows(0, 137), None).unwrap();
     parts.merge(&e_step(&mixture, &x.rows(137, 863), None).unwrap()).unwrap();
-    assert_relative_eq!(parts.log_likelihood(), whole.log_likelihood(), max_relative = 1e-14);
+    assert_relative_eq!(
+        parts.log_likelihood(),
+        whole.log_likelihood(),
+        max_relative = 1e-14
+    );
     for (a, b) in parts.components().iter().zip(whole.components()) {
         assert_relative_eq!(a.count(), b.count(), max_relative = 1e-13);
-        assert_relative_eq!(a.mean().unwrap(), b.mean().unwrap(), max_relative = 1e-13);
+        assert_relative_eq!(
+            a.mean().unwrap(),
+            b.mean().unwrap(),
+            max_relative = 1e-13
+        );
         assert_relative_eq!(a.scatter(), b.scatter(), max_relative = 1e-12);
     }
     let again = mixtures::Summary::unflatten(&whole.flatten()).unwrap();
@@ -155,7 +201,11 @@ fn offset_and_scale_change_nothing_but_units() {
         assert_relative_eq!(back.means(), here.means(), epsilon = 2e-8);
         assert_relative_eq!(back.weights(), here.weights(), epsilon = 1e-10);
         for k in 0..3 {
-            assert_relative_eq!(back.covariance(k), here.covariance(k), epsilon = 1e-10);
+            assert_relative_eq!(
+                back.covariance(k),
+                here.covariance(k),
+                epsilon = 1e-10
+            );
         }
     }
     assert_eq!(plain.iterations, 40);
@@ -166,10 +216,12 @@ fn a_weight_of_two_is_the_row_twice() {
     let x = data::faithful();
     let start = random_mixture(&x, 2, &mut rng(9));
     let weights = DVector::from_fn(x.nrows(), |n, _| (n % 3) as f64);
-    let repeated: Vec<usize> = (0..x.nrows()).flat_map(|n| std::iter::repeat_n(n, n % 3)).collect();
+    let repeated: Vec<usize> =
+        (0..x.nrows()).flat_map(|n| std::iter::repeat_n(n, n % 3)).collect();
     let rows = x.select_rows(&repeated);
     let em = Em::new(2).start(Start::Given(start)).max_iterations(30).tolerance(0.0);
-    let (weighted, doubled) = (em.fit_weighted(&x, &weights).unwrap(), em.fit(&rows).unwrap());
+    let (weighted, doubled) =
+        (em.fit_weighted(&x, &weights).unwrap(), em.fit(&rows).unwrap());
     assert_close(&weighted.mixture, &doubled.mixture, 1e-12);
     for (a, b) in weighted.trace.iter().zip(&doubled.trace) {
         assert_relative_eq!(a, b, max_relative = 1e-12);
@@ -189,7 +241,11 @@ fn a_component_that_moves_far_and_shrinks_keeps_its_digits() {
     .unwrap();
     let moved = run_from(&far, &x, 1).mixture;
     let exact = mixtures::Gaussian::fit(&x).unwrap();
-    assert_relative_eq!(moved.covariance(0), exact.covariance(), max_relative = 1e-13);
+    assert_relative_eq!(
+        moved.covariance(0),
+        exact.covariance(),
+        max_relative = 1e-13
+    );
     assert_relative_eq!(
         moved.means().transpose().column(0).into_owned(),
         *exact.mean(),
@@ -221,7 +277,8 @@ fn stopping_means_what_it_says() {
     let fit = em.clone().tolerance(1e-8).fit(&x).unwrap();
     assert!(fit.converged);
     assert_eq!(fit.trace.len(), fit.iterations + 1);
-    let gains: Vec<f64> = fit.trace.windows(2).map(|t| (t[1] - t[0]) / 272.0).collect();
+    let gains: Vec<f64> =
+        fit.trace.windows(2).map(|t| (t[1] - t[0]) / 272.0).collect();
     let (last, earlier) = gains.split_last().unwrap();
     assert!(*last < 1e-8 && earlier.iter().all(|g| *g >= 1e-8));
     let density: f64 = fit.mixture.log_density(&x).unwrap().sum();

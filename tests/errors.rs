@@ -50,15 +50,27 @@ fn bad_data() {
 fn bad_options() {
     let x = good();
     says(message(Em::new(0).fit(&x)), &["0 components", "20 points"]);
-    says(message(Em::new(21).fit(&x)), &["21 components", "20 points", "ask for 1 to 20"]);
+    says(
+        message(Em::new(21).fit(&x)),
+        &["21 components", "20 points", "ask for 1 to 20"],
+    );
     says(message(Em::new(2).restarts(0).fit(&x)), &["restarts = 0"]);
     for tolerance in [-1.0, f64::NAN, f64::INFINITY] {
         says(message(Em::new(2).tolerance(tolerance).fit(&x)), &["tolerance"]);
     }
     let means = Start::Means(x.rows(0, 2).into_owned());
-    says(message(Em::new(2).start(means.clone()).restarts(2).fit(&x)), &["restarts = 2", "use 1"]);
-    says(message(Em::new(3).start(means.clone()).fit(&x)), &["Start::Means", "3 components"]);
-    says(message(Em::new(2).start(means).fit(&x.columns(0, 1))), &["Start::Means", "in 1 dim"]);
+    says(
+        message(Em::new(2).start(means.clone()).restarts(2).fit(&x)),
+        &["restarts = 2", "use 1"],
+    );
+    says(
+        message(Em::new(3).start(means.clone()).fit(&x)),
+        &["Start::Means", "3 components"],
+    );
+    says(
+        message(Em::new(2).start(means).fit(&x.columns(0, 1))),
+        &["Start::Means", "in 1 dim"],
+    );
     let nan = Start::Means(DMatrix::from_element(2, 2, f64::NAN));
     says(message(Em::new(2).start(nan).fit(&x)), &["the mean", "NaN"]);
     let mixture = Em::new(2).fit(&data::faithful()).unwrap().mixture;
@@ -82,7 +94,10 @@ fn bad_weights_of_rows() {
     let mut few_points = DMatrix::zeros(20, 2);
     few_points[(1, 0)] = 1.0;
     few_points[(2, 1)] = 1.0;
-    says(message(Em::new(5).fit(&few_points)), &["5 components", "3 different points"]);
+    says(
+        message(Em::new(5).fit(&few_points)),
+        &["5 components", "3 different points"],
+    );
     let weighted = Em::new(2)
         .start(Start::RandomPoints)
         .fit_weighted(&few_points.rows(0, 3), &dvector![1.0, 0.0, 0.0]);
@@ -100,7 +115,10 @@ fn bad_mixtures() {
     let two = || vec![id.clone(), id.clone()];
     says(new(dvector![], DMatrix::zeros(0, 2), vec![]), &["no components"]);
     says(new(half.clone(), DMatrix::zeros(3, 2), two()), &["3×2", "2×D"]);
-    says(new(half.clone(), means.clone(), vec![id.clone()]), &["length 1", "length 2"]);
+    says(
+        new(half.clone(), means.clone(), vec![id.clone()]),
+        &["length 1", "length 2"],
+    );
     says(new(dvector![0.5, 0.4], means.clone(), two()), &["sum is 0.9"]);
     says(new(dvector![1.5, -0.5], means.clone(), two()), &["component 1", "-0.5"]);
     says(new(dvector![f64::NAN, 1.0], means.clone(), two()), &["component 0"]);
@@ -112,7 +130,10 @@ fn bad_mixtures() {
         new(half.clone(), means.clone(), vec![DMatrix::identity(3, 3), id.clone()]),
         &["component 0"],
     );
-    says(new(half.clone(), DMatrix::from_element(2, 2, f64::NAN), two()), &["mean", "NaN"]);
+    says(
+        new(half.clone(), DMatrix::from_element(2, 2, f64::NAN), two()),
+        &["mean", "NaN"],
+    );
 
     let mixture = GaussianMixture::new(half, means, two()).unwrap();
     let wrong = DMatrix::zeros(4, 3);
@@ -120,7 +141,9 @@ fn bad_mixtures() {
     says(message(mixture.responsibilities(&wrong)), &["4×3"]);
     says(message(mixture.predict(&DMatrix::zeros(0, 2))), &["no rows"]);
     says(message(mixture.bic(&dmatrix![f64::NAN, 0.0])), &["NaN"]);
-    let tight = GaussianMixture::new(dvector![1.0], dmatrix![0.0], vec![dmatrix![1e-200]]).unwrap();
+    let tight =
+        GaussianMixture::new(dvector![1.0], dmatrix![0.0], vec![dmatrix![1e-200]])
+            .unwrap();
     let far = dmatrix![0.0; 1e120];
     assert_eq!(tight.log_density(&far).unwrap()[1], f64::NEG_INFINITY);
     says(message(tight.responsibilities(&far)), &["row 1", "units"]);
@@ -128,11 +151,16 @@ fn bad_mixtures() {
 
 #[test]
 fn a_component_of_weight_zero_is_no_fault() {
-    let mixture =
-        GaussianMixture::new(dvector![1.0, 0.0], dmatrix![0.0; 9.0], vec![dmatrix![1.0]; 2])
-            .unwrap();
+    let mixture = GaussianMixture::new(
+        dvector![1.0, 0.0],
+        dmatrix![0.0; 9.0],
+        vec![dmatrix![1.0]; 2],
+    )
+    .unwrap();
     let x = dmatrix![0.0; 9.0];
     assert!(mixture.log_density(&x).unwrap().iter().all(|l| l.is_finite()));
     assert_eq!(mixture.responsibilities(&x).unwrap(), dmatrix![1.0, 0.0; 1.0, 0.0]);
-    assert!(mixture.sample(50, &mut mixtures::math::rng(1)).1.iter().all(|&k| k == 0));
+    assert!(
+        mixture.sample(50, &mut mixtures::math::rng(1)).1.iter().all(|&k| k == 0)
+    );
 }

@@ -43,8 +43,8 @@ fn gather(
     moments
 }
 
-/// The exact mean and scatter to about 30 digits: every number is a multiple of a small power of
-/// two after the offset is taken off, so the sums are done in 128-bit integers.
+/// The mean from sums of 128-bit integers, which are exact but for the last bits of small weights;
+/// and the scatter from sums about the grid point next to the mean.
 fn exact(x: &DMatrix<f64>, w: &[f64], offset: f64) -> (DVector<f64>, DMatrix<f64>) {
     let fixed = |v: f64, bits: i32| (v * 2.0_f64.powi(bits)).round() as i128;
     let d = x.ncols();
@@ -78,7 +78,12 @@ fn ulps(a: f64, b: f64) -> u64 {
     a.to_bits().abs_diff(b.to_bits())
 }
 
-fn assert_same(moments: &Moments, one_pass: &Moments, mean: &DVector<f64>, scatter: &DMatrix<f64>) {
+fn assert_same(
+    moments: &Moments,
+    one_pass: &Moments,
+    mean: &DVector<f64>,
+    scatter: &DMatrix<f64>,
+) {
     for j in 0..mean.len() {
         let ours = moments.mean().unwrap()[j];
         assert!(ulps(ours, one_pass.mean().unwrap()[j]) <= 1);
@@ -101,9 +106,15 @@ fn sixteen_parts_in_any_order_equal_one_pass() {
             let order = shuffled(&mut rng);
             let mut parts: Vec<Moments> = (0..PARTS)
                 .map(|p| {
-                    let rows: Vec<usize> = order.iter().copied().skip(p).step_by(PARTS).collect();
+                    let rows: Vec<usize> =
+                        order.iter().copied().skip(p).step_by(PARTS).collect();
                     let own = x.row(rows[0]).transpose();
-                    gather(&x, &w, rows, if own_centres { own } else { centre.clone() })
+                    gather(
+                        &x,
+                        &w,
+                        rows,
+                        if own_centres { own } else { centre.clone() },
+                    )
                 })
                 .collect();
             while parts.len() > 1 {

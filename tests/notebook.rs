@@ -22,7 +22,10 @@ fn mixture(value: &Value) -> GaussianMixture {
     GaussianMixture::new(
         DVector::from_vec(numbers(&value["pi"])),
         DMatrix::from_row_slice(3, 2, &numbers(&value["mu"])),
-        numbers(&value["Sigma"]).chunks(4).map(|s| DMatrix::from_row_slice(2, 2, s)).collect(),
+        numbers(&value["Sigma"])
+            .chunks(4)
+            .map(|s| DMatrix::from_row_slice(2, 2, s))
+            .collect(),
     )
     .unwrap()
 }
@@ -42,9 +45,15 @@ fn em_gives_the_notebooks_parameters_and_trace() {
     assert_relative_eq!(fit.mixture.weights(), expected.weights(), epsilon = 1e-10);
     assert_relative_eq!(fit.mixture.means(), expected.means(), epsilon = 1e-10);
     for k in 0..3 {
-        assert_relative_eq!(fit.mixture.covariance(k), expected.covariance(k), epsilon = 1e-10);
+        assert_relative_eq!(
+            fit.mixture.covariance(k),
+            expected.covariance(k),
+            epsilon = 1e-10
+        );
     }
-    let trace = numbers(&reference["log_likelihood_before_each_iteration_and_after_the_last"]);
+    let trace = numbers(
+        &reference["log_likelihood_before_each_iteration_and_after_the_last"],
+    );
     assert_eq!((fit.trace.len(), trace.len()), (51, 51));
     for (ours, theirs) in fit.trace.iter().zip(&trace) {
         assert_relative_eq!(ours, theirs, max_relative = 1e-12);

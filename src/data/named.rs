@@ -5,8 +5,9 @@ use super::Table;
 /// Old Faithful: 272 eruptions of the geyser, duration and waiting time until the next, both in
 /// minutes (272×2).
 ///
-/// Source: A. Azzalini and A. W. Bowman, "A look at some data on the Old Faithful geyser",
-/// *Applied Statistics* 39 (1990), 357–365.
+/// Source: W. Härdle, *Smoothing Techniques with Implementation in S*, Springer 1991, as in R's
+/// `faithful`. Azzalini and Bowman, *Applied Statistics* 39 (1990), 357–365, study a more complete
+/// version.
 ///
 /// ```
 /// let x = mixtures::data::faithful();

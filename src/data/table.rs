@@ -45,10 +45,12 @@ impl Table {
     /// # Errors
     /// As [`Table::read`].
     pub fn parse(name: &str, from: impl Read) -> Result<Self> {
-        let text = std::io::read_to_string(from)
-            .map_err(|e| fault(name, None, None, format!("cannot be read as UTF-8 text: {e}")))?;
-        let mut reader =
-            csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+        let text = std::io::read_to_string(from).map_err(|e| {
+            fault(name, None, None, format!("cannot be read as UTF-8 text: {e}"))
+        })?;
+        let mut reader = csv::ReaderBuilder::new()
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
         let whole = |e: csv::Error| {
             let reason = match e.kind() {
                 csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
@@ -67,8 +69,11 @@ impl Table {
             records.push((line, record));
         }
         if names.is_empty() || records.is_empty() {
-            let missing =
-                if names.is_empty() { "there is no header line" } else { "there are no rows" };
+            let missing = if names.is_empty() {
+                "there is no header line"
+            } else {
+                "there are no rows"
+            };
             return Err(fault(name, None, None, missing.to_string()));
         }
         Ok(Table { file: name.to_string(), names, records })
@@ -92,7 +97,8 @@ impl Table {
     /// # Errors
     /// If there is no such column, or a field of one is not a finite number.
     pub fn columns(&self, names: &[&str]) -> Result<DMatrix<f64>> {
-        let indices: Vec<usize> = names.iter().map(|n| self.index(n)).collect::<Result<_>>()?;
+        let indices: Vec<usize> =
+            names.iter().map(|n| self.index(n)).collect::<Result<_>>()?;
         self.numbers(&indices)
     }
 
@@ -108,7 +114,12 @@ impl Table {
     fn index(&self, name: &str) -> Result<usize> {
         self.names.iter().position(|n| n == name).ok_or_else(|| {
             let known = self.names.join(", ");
-            fault(&self.file, None, Some(name), format!("no such column; there are {known}"))
+            fault(
+                &self.file,
+                None,
+                Some(name),
+                format!("no such column; there are {known}"),
+            )
         })
     }
 
@@ -121,7 +132,9 @@ impl Table {
                     Ok(value) if value.is_finite() => value,
                     _ => {
                         let reason = match field {
-                            "" => "is empty; fill the gap or remove the row".to_string(),
+                            "" => {
+                                "is empty; fill the gap or remove the row".to_string()
+                            }
                             _ => format!("{field:?} is not a finite number"),
                         };
                         return Err(fault(
@@ -140,12 +153,23 @@ impl Table {
 
 /// The line that a record begins on: the reader's position is from before any blank lines.
 fn line_of(text: &str, position: &csv::Position) -> u64 {
-    let blank = text[position.byte() as usize..].bytes().take_while(|b| b"\r\n".contains(b));
+    let blank =
+        text[position.byte() as usize..].bytes().take_while(|b| b"\r\n".contains(b));
     position.line() + blank.filter(|&b| b == b'\n').count() as u64
 }
 
-fn fault(file: &str, line: Option<u64>, column: Option<&str>, reason: String) -> Error {
-    Error::Csv { file: file.to_string(), line, column: column.map(String::from), reason }
+fn fault(
+    file: &str,
+    line: Option<u64>,
+    column: Option<&str>,
+    reason: String,
+) -> Error {
+    Error::Csv {
+        file: file.to_string(),
+        line,
+        column: column.map(String::from),
+        reason,
+    }
 }
 
 #[cfg(test)]
@@ -167,7 +191,10 @@ mod tests {
             message("a,b\n1,2\n\n3,\n"),
             "t.csv, line 4, column \"b\": is empty; fill the gap or remove the row"
         );
-        assert_eq!(message("a,b\n1,2\n3\n"), "t.csv, line 3: has 1 fields, but the header has 2");
+        assert_eq!(
+            message("a,b\n1,2\n3\n"),
+            "t.csv, line 3: has 1 fields, but the header has 2"
+        );
         assert_eq!(
             message("a\nNaN\n"),
             "t.csv, line 2, column \"a\": \"NaN\" is not a finite number"
@@ -185,7 +212,8 @@ mod tests {
 
     #[test]
     fn quotes_and_spaces_are_read() {
-        let table = Table::parse("t.csv", "a,\"b c\"\n 1 ,\"2\"\n".as_bytes()).unwrap();
+        let table =
+            Table::parse("t.csv", "a,\"b c\"\n 1 ,\"2\"\n".as_bytes()).unwrap();
         assert_eq!(table.columns(&["b c", "a"]).unwrap().as_slice(), [2.0, 1.0]);
         assert_eq!(table.text("a").unwrap(), ["1"]);
     }

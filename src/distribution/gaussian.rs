@@ -45,7 +45,11 @@ impl Gaussian {
         Gaussian::named(mean, covariance, "the covariance")
     }
 
-    pub(crate) fn named(mean: DVector<f64>, covariance: DMatrix<f64>, what: &str) -> Result<Self> {
+    pub(crate) fn named(
+        mean: DVector<f64>,
+        covariance: DMatrix<f64>,
+        what: &str,
+    ) -> Result<Self> {
         let factor = Cholesky::new(&covariance, what)?;
         let d = covariance.nrows();
         if mean.len() != d {
@@ -83,8 +87,12 @@ impl Gaussian {
     /// # Errors
     /// If there is no weight, or the covariance is singular; see [`Gaussian::fit`].
     pub fn from_moments(moments: &Moments) -> Result<Self> {
-        let (Some(mean), Some(covariance)) = (moments.mean(), moments.covariance()) else {
-            return Err(Error::Empty { what: "the moments".into(), missing: "weight".into() });
+        let (Some(mean), Some(covariance)) = (moments.mean(), moments.covariance())
+        else {
+            return Err(Error::Empty {
+                what: "the moments".into(),
+                missing: "weight".into(),
+            });
         };
         check_spread(&covariance)?;
         Gaussian::named(mean, covariance, "the covariance of the data")
@@ -114,12 +122,19 @@ impl Gaussian {
     ///
     /// # Errors
     /// If `x` is empty, not finite, or of another dimension.
-    pub fn log_density<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<DVector<f64>> {
+    pub fn log_density<'a>(
+        &self,
+        x: impl Into<DMatrixView<'a, f64>>,
+    ) -> Result<DVector<f64>> {
         log_densities(&[self.score(0.0)], x.into())
     }
 
     /// `n` independent points (n×D): μ + L ε with ε standard normal.
-    pub fn sample<R: rand::Rng + ?Sized>(&self, n: usize, rng: &mut R) -> DMatrix<f64> {
+    pub fn sample<R: rand::Rng + ?Sized>(
+        &self,
+        n: usize,
+        rng: &mut R,
+    ) -> DMatrix<f64> {
         let mut x = DMatrix::zeros(n, self.dimension());
         for mut row in x.row_iter_mut() {
             row.copy_from(&self.draw(rng).transpose());
@@ -129,7 +144,8 @@ impl Gaussian {
 
     /// One point: μ + L ε.
     pub(crate) fn draw<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> DVector<f64> {
-        let noise = DVector::from_fn(self.dimension(), |_, _| rng.sample(StandardNormal));
+        let noise =
+            DVector::from_fn(self.dimension(), |_, _| rng.sample(StandardNormal));
         &self.mean + self.factor.l() * noise
     }
 
@@ -161,15 +177,20 @@ impl Gaussian {
 impl fmt::Display for Gaussian {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = f.precision().unwrap_or(4);
-        let texts: Vec<String> =
-            self.mean.iter().chain(&self.covariance).map(|v| format!("{v:.digits$}")).collect();
+        let texts: Vec<String> = self
+            .mean
+            .iter()
+            .chain(&self.covariance)
+            .map(|v| format!("{v:.digits$}"))
+            .collect();
         let width = 2 + texts.iter().map(String::len).max().unwrap_or(0);
         let (mean, covariance) = texts.split_at(self.dimension());
         let mut labels = ["mean", "covariance"].into_iter();
         let rows: Vec<String> = std::iter::once(mean)
             .chain(covariance.chunks(self.dimension()))
             .map(|row| {
-                let numbers: String = row.iter().map(|text| format!("{text:>width$}")).collect();
+                let numbers: String =
+                    row.iter().map(|text| format!("{text:>width$}")).collect();
                 format!("{:<10}{numbers}", labels.next().unwrap_or(""))
             })
             .collect();
@@ -203,13 +224,16 @@ pub(crate) fn check_spread(covariance: &DMatrix<f64>) -> Result<()> {
         });
     }
     let d = sd.len();
-    let correlation = DMatrix::from_fn(d, d, |i, j| covariance[(i, j)] / sd[i] / sd[j]);
+    let correlation =
+        DMatrix::from_fn(d, d, |i, j| covariance[(i, j)] / sd[i] / sd[j]);
     let eigen = correlation.symmetric_eigen();
     let smallest = eigen.eigenvalues.imin();
     if eigen.eigenvalues[smallest] < 1e-13 {
         let direction = eigen.eigenvectors.column(smallest);
-        let columns: Vec<String> =
-            (0..d).filter(|&j| direction[j].abs() > 1e-3).map(|j| j.to_string()).collect();
+        let columns: Vec<String> = (0..d)
+            .filter(|&j| direction[j].abs() > 1e-3)
+            .map(|j| j.to_string())
+            .collect();
         return Err(Error::Degenerate {
             direction: format!(
                 "in one direction: columns {} are linearly dependent",

@@ -19,17 +19,27 @@ const FAR: f64 = 1e3;
 
 pub(crate) fn e_step(scores: &[Score], points: &Points) -> Result<Summary> {
     let blocks = points.len().div_ceil(BLOCK);
-    let whitened = fold(0..blocks, &|b| Gathered::whitened(scores, points, b * BLOCK))?;
-    let mut components: Vec<Moments> =
-        whitened.sums.iter().zip(scores).map(|(sums, score)| sums.unwhiten(score)).collect();
-    let far: Vec<usize> = (0..scores.len()).filter(|&k| moved_too_far(&whitened.sums[k])).collect();
+    let whitened =
+        fold(0..blocks, &|b| Gathered::whitened(scores, points, b * BLOCK))?;
+    let mut components: Vec<Moments> = whitened
+        .sums
+        .iter()
+        .zip(scores)
+        .map(|(sums, score)| sums.unwhiten(score))
+        .collect();
+    let far: Vec<usize> =
+        (0..scores.len()).filter(|&k| moved_too_far(&whitened.sums[k])).collect();
     if !far.is_empty() {
-        let centres: Vec<DVector<f64>> =
-            far.iter().map(|&k| components[k].mean().expect("far implies weight")).collect();
-        let again =
-            fold(0..blocks, &|b| Gathered::about(scores, points, b * BLOCK, &far, &centres))?;
+        let centres: Vec<DVector<f64>> = far
+            .iter()
+            .map(|&k| components[k].mean().expect("far implies weight"))
+            .collect();
+        let again = fold(0..blocks, &|b| {
+            Gathered::about(scores, points, b * BLOCK, &far, &centres)
+        })?;
         for ((k, centre), sums) in far.into_iter().zip(centres).zip(again.sums) {
-            components[k] = Moments::from_parts(sums.count, centre, &sums.first, sums.second);
+            components[k] =
+                Moments::from_parts(sums.count, centre, &sums.first, sums.second);
         }
     }
     Ok(Summary {
@@ -49,8 +59,10 @@ where
         return gather(blocks.start);
     }
     let middle = blocks.start + blocks.len() / 2;
-    let (left, right) =
-        rayon::join(|| fold(blocks.start..middle, gather), || fold(middle..blocks.end, gather));
+    let (left, right) = rayon::join(
+        || fold(blocks.start..middle, gather),
+        || fold(middle..blocks.end, gather),
+    );
     Ok(left?.plus(right?))
 }
 // ANCHOR_END: fold
@@ -193,7 +205,12 @@ fn sum(a: &[f64]) -> f64 {
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut acc = [0.0; LANES];
     let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let tail: f64 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(a, b)| a * b).sum();
+    let tail: f64 = a_chunks
+        .remainder()
+        .iter()
+        .zip(b_chunks.remainder())
+        .map(|(a, b)| a * b)
+        .sum();
     for (a, b) in a_chunks.zip(b_chunks) {
         for lane in 0..LANES {
             acc[lane] += a[lane] * b[lane];

@@ -144,7 +144,8 @@ impl Em {
 
     fn fit_points(&self, points: Points) -> Result<EmFit> {
         let stopping = self.check(&points)?;
-        let spread = points.moments()?.covariance().expect("the total weight is positive");
+        let spread =
+            points.moments()?.covariance().expect("the total weight is positive");
         check_spread(&spread)?;
         let spread = Cholesky::new(&spread, "the covariance of the data")?;
         let learner = MaximumLikelihood { whitener: spread.whitener() };
@@ -152,7 +153,12 @@ impl Em {
             .into_par_iter()
             .map(|restart| {
                 let mut rng = rng_stream(self.seed, restart as u64);
-                let start = self.start.mixture(self.components, &points, &spread, &mut rng)?;
+                let start = self.start.mixture(
+                    self.components,
+                    &points,
+                    &spread,
+                    &mut rng,
+                )?;
                 climb(&learner, start, &points, stopping)
             })
             .collect();
@@ -186,11 +192,13 @@ impl Em {
             return Err(Error::option("restarts", 0, "at least one run is needed"));
         }
         if self.restarts > 1 && !self.start.is_random() {
-            let reason =
-                "every restart from a given start would be the same run; use 1, or a random start";
+            let reason = "every restart from a given start would be the same run; use 1, or a random start";
             return Err(Error::option("restarts", self.restarts, reason));
         }
-        let stopping = Stopping { max_iterations: self.max_iterations, tolerance: self.tolerance };
+        let stopping = Stopping {
+            max_iterations: self.max_iterations,
+            tolerance: self.tolerance,
+        };
         stopping.check()?;
         Ok(stopping)
     }
@@ -228,7 +236,9 @@ impl Learner for MaximumLikelihood {
         let mut covariances = Vec::with_capacity(k);
         for (k, moments) in summary.components().iter().enumerate() {
             weights[k] = moments.count() / total;
-            let (Some(mean), Some(covariance)) = (moments.mean(), moments.covariance()) else {
+            let (Some(mean), Some(covariance)) =
+                (moments.mean(), moments.covariance())
+            else {
                 return Err(collapse(k, iteration, weights[k], 0.0));
             };
             self.check_alive(&covariance)

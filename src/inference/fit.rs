@@ -72,7 +72,8 @@ pub(crate) fn climb<L: Learner>(
         let objective = summary.log_likelihood + penalty.iter().sum::<f64>();
         let iterations = trace.len();
         if let Some(&before) = trace.last() {
-            let size = summary.magnitude + penalty.iter().map(|p| p.abs()).sum::<f64>();
+            let size =
+                summary.magnitude + penalty.iter().map(|p| p.abs()).sum::<f64>();
             check_climb(before, objective, ROUNDING * size, iterations)?;
             let gain = (objective - before) / points.total;
             converged = stopping.tolerance > 0.0 && gain < stopping.tolerance;

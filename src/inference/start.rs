@@ -64,10 +64,14 @@ impl Start {
         rng: &mut Rng,
     ) -> Result<GaussianMixture> {
         let rows = match self {
-            Start::Given(mixture) => return Ok(mixture.clone().translated(&-&points.origin)),
+            Start::Given(mixture) => {
+                return Ok(mixture.clone().translated(&-&points.origin));
+            }
             Start::Means(means) => {
                 let origin = &points.origin;
-                let moved = DMatrix::from_fn(k, origin.len(), |k, j| means[(k, j)] - origin[j]);
+                let moved = DMatrix::from_fn(k, origin.len(), |k, j| {
+                    means[(k, j)] - origin[j]
+                });
                 return alike(moved, spread, 1.0);
             }
             Start::RandomPoints => random_points(k, points, rng)?,
@@ -82,15 +86,24 @@ impl Start {
 }
 
 /// Equal weights, these means (K×D), and `shrink`·Σ̂ for every component.
-fn alike(means: DMatrix<f64>, spread: &Cholesky, shrink: f64) -> Result<GaussianMixture> {
+fn alike(
+    means: DMatrix<f64>,
+    spread: &Cholesky,
+    shrink: f64,
+) -> Result<GaussianMixture> {
     let k = means.nrows();
     let covariance = spread.l() * spread.l().transpose() * shrink;
-    GaussianMixture::new(DVector::from_element(k, 1.0 / k as f64), means, vec![covariance; k])
+    GaussianMixture::new(
+        DVector::from_element(k, 1.0 / k as f64),
+        means,
+        vec![covariance; k],
+    )
 }
 
 /// K different rows of positive weight.
 fn random_points(k: usize, points: &Points, rng: &mut Rng) -> Result<Vec<usize>> {
-    let mut rows: Vec<usize> = (0..points.len()).filter(|&n| points.weight(n) > 0.0).collect();
+    let mut rows: Vec<usize> =
+        (0..points.len()).filter(|&n| points.weight(n) > 0.0).collect();
     if rows.len() < k {
         return Err(too_few(k, rows.len(), "rows of positive weight"));
     }
@@ -103,7 +116,12 @@ fn random_points(k: usize, points: &Points, rng: &mut Rng) -> Result<Vec<usize>>
 }
 
 /// K rows by k-means++.
-fn plus_plus(k: usize, points: &Points, spread: &Cholesky, rng: &mut Rng) -> Result<Vec<usize>> {
+fn plus_plus(
+    k: usize,
+    points: &Points,
+    spread: &Cholesky,
+    rng: &mut Rng,
+) -> Result<Vec<usize>> {
     let white: Vec<DVector<f64>> =
         (0..points.len()).map(|n| spread.whiten(&points.row(n))).collect();
     let mut rows = Vec::with_capacity(k);

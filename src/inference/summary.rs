@@ -86,7 +86,8 @@ impl Summary {
     /// The state as plain numbers: K, the log likelihood, its magnitude, and the moments of the
     /// components, flattened, one after the other.
     pub fn flatten(&self) -> Vec<f64> {
-        let mut flat = vec![self.components.len() as f64, self.log_likelihood, self.magnitude];
+        let mut flat =
+            vec![self.components.len() as f64, self.log_likelihood, self.magnitude];
         flat.extend(self.components.iter().flat_map(Moments::flatten));
         flat
     }
@@ -98,15 +99,21 @@ impl Summary {
     pub fn unflatten(flat: &[f64]) -> Result<Self> {
         let fault = || {
             let expected = "K, two totals, and K flattened moments of one dimension";
-            Error::shape("the flattened summary", expected, format!("{} numbers", flat.len()))
+            Error::shape(
+                "the flattened summary",
+                expected,
+                format!("{} numbers", flat.len()),
+            )
         };
         let (head, rest) = flat.split_at_checked(3).ok_or_else(fault)?;
         let k = head[0] as usize;
         if k == 0 || k > rest.len() || !rest.len().is_multiple_of(k) {
             return Err(fault());
         }
-        let components: Vec<Moments> =
-            rest.chunks_exact(rest.len() / k).map(Moments::unflatten).collect::<Result<_>>()?;
+        let components: Vec<Moments> = rest
+            .chunks_exact(rest.len() / k)
+            .map(Moments::unflatten)
+            .collect::<Result<_>>()?;
         Ok(Summary { components, log_likelihood: head[1], magnitude: head[2] })
     }
 }

@@ -26,8 +26,18 @@ pub(crate) struct Score {
 
 impl Score {
     /// With A = scale · L⁻¹.
-    pub fn new(offset: f64, mean: DVector<f64>, factor: &Cholesky, scale: f64) -> Self {
-        Score { offset, mean, whitener: factor.whitener() * scale, unwhitener: factor.l() / scale }
+    pub fn new(
+        offset: f64,
+        mean: DVector<f64>,
+        factor: &Cholesky,
+        scale: f64,
+    ) -> Self {
+        Score {
+            offset,
+            mean,
+            whitener: factor.whitener() * scale,
+            unwhitener: factor.l() / scale,
+        }
     }
 }
 
@@ -78,7 +88,8 @@ impl Block {
         let residuals = &mut self.residuals[k * d * rows..(k + 1) * d * rows];
         let difference = &mut self.scratch;
         for j in 0..d {
-            for (v, x) in difference.iter_mut().zip(&self.x[j * rows..(j + 1) * rows]) {
+            for (v, x) in difference.iter_mut().zip(&self.x[j * rows..(j + 1) * rows])
+            {
                 *v = x - score.mean[j];
             }
             for i in j..d {
@@ -101,10 +112,15 @@ impl Block {
         let largest = &mut self.scratch;
         largest.fill(f64::MIN); // finite, so that −∞ − largest is −∞
         for scores in self.responsibilities.chunks_exact(rows) {
-            largest.iter_mut().zip(scores).for_each(|(m, s)| *m = if s > m { *s } else { *m });
+            largest
+                .iter_mut()
+                .zip(scores)
+                .for_each(|(m, s)| *m = if s > m { *s } else { *m });
         }
         for scores in self.responsibilities.chunks_exact_mut(rows) {
-            for ((s, m), sum) in scores.iter_mut().zip(largest.iter()).zip(&mut self.log_density) {
+            for ((s, m), sum) in
+                scores.iter_mut().zip(largest.iter()).zip(&mut self.log_density)
+            {
                 *s = (*s - m).exp();
                 *sum += *s;
             }
@@ -121,7 +137,10 @@ impl Block {
     pub fn weigh(&mut self, points: &Points) {
         let Some(weights) = &points.weights else { return };
         for shares in self.responsibilities.chunks_exact_mut(self.rows) {
-            shares.iter_mut().zip(weights.iter().skip(self.start)).for_each(|(r, w)| *r *= w);
+            shares
+                .iter_mut()
+                .zip(weights.iter().skip(self.start))
+                .for_each(|(r, w)| *r *= w);
         }
     }
 
@@ -156,7 +175,10 @@ pub(crate) fn map_blocks<T: Send>(
 }
 
 /// ln Σₖ exp scoreₖ(xₙ) for every row of `x`.
-pub(crate) fn log_densities(scores: &[Score], x: DMatrixView<'_, f64>) -> Result<DVector<f64>> {
+pub(crate) fn log_densities(
+    scores: &[Score],
+    x: DMatrixView<'_, f64>,
+) -> Result<DVector<f64>> {
     let blocks = map_blocks(scores, x, |block| Ok(block.log_density))?;
     Ok(DVector::from_vec(blocks.concat()))
 }

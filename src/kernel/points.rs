@@ -19,7 +19,10 @@ pub(crate) struct Points<'a> {
 }
 
 impl<'a> Points<'a> {
-    pub fn new(x: DMatrixView<'a, f64>, weights: Option<DVectorView<'a, f64>>) -> Result<Self> {
+    pub fn new(
+        x: DMatrixView<'a, f64>,
+        weights: Option<DVectorView<'a, f64>>,
+    ) -> Result<Self> {
         check_finite(&x, "x")?;
         let total = match &weights {
             None => x.nrows() as f64,
@@ -78,11 +81,15 @@ impl<'a> Points<'a> {
 fn check_finite(x: &DMatrixView<'_, f64>, what: &str) -> Result<()> {
     for (size, missing) in [(x.nrows(), "rows"), (x.ncols(), "columns")] {
         if size == 0 {
-            return Err(Error::Empty { what: what.to_string(), missing: missing.to_string() });
+            return Err(Error::Empty {
+                what: what.to_string(),
+                missing: missing.to_string(),
+            });
         }
     }
     for (column, values) in x.column_iter().enumerate() {
-        if let Some(row) = values.iter().position(|v| v.is_nan() || v.abs() > LARGEST) {
+        if let Some(row) = values.iter().position(|v| v.is_nan() || v.abs() > LARGEST)
+        {
             return Err(Error::NotFinite {
                 what: what.to_string(),
                 row,
@@ -95,7 +102,10 @@ fn check_finite(x: &DMatrixView<'_, f64>, what: &str) -> Result<()> {
 }
 
 fn check_weights(w: &DVectorView<'_, f64>, rows: usize) -> Result<f64> {
-    let fault = |reason: String| Error::Weights { what: "the weights of the rows".into(), reason };
+    let fault = |reason: String| Error::Weights {
+        what: "the weights of the rows".into(),
+        reason,
+    };
     if w.len() != rows {
         return Err(Error::shape(
             "the vector of weights",
@@ -111,7 +121,9 @@ fn check_weights(w: &DVectorView<'_, f64>, rows: usize) -> Result<f64> {
     }
     let total: f64 = w.iter().sum();
     if total == 0.0 || !total.is_finite() {
-        return Err(fault(format!("their sum is {total}, but must be positive and finite")));
+        return Err(fault(format!(
+            "their sum is {total}, but must be positive and finite"
+        )));
     }
     Ok(total)
 }

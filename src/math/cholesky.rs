@@ -39,7 +39,10 @@ impl Cholesky {
                 format!("{d}×{}", matrix.ncols()),
             ));
         }
-        let fault = |reason: String| Error::NotPositiveDefinite { what: what.to_string(), reason };
+        let fault = |reason: String| Error::NotPositiveDefinite {
+            what: what.to_string(),
+            reason,
+        };
         for j in 0..d {
             for i in 0..d {
                 let (a, b) = (matrix[(i, j)], matrix[(j, i)]);
@@ -97,12 +100,24 @@ mod tests {
     fn whitener_undoes_the_factor() {
         let sigma = dmatrix![2.0, 0.3, -0.1; 0.3, 1.0, 0.2; -0.1, 0.2, 0.5];
         let factor = Cholesky::new(&sigma, "Σ").unwrap();
-        assert_relative_eq!(factor.l() * factor.l().transpose(), sigma, epsilon = 1e-15);
+        assert_relative_eq!(
+            factor.l() * factor.l().transpose(),
+            sigma,
+            epsilon = 1e-15
+        );
         let a = factor.whitener();
-        assert_relative_eq!(&a * factor.l(), DMatrix::identity(3, 3), epsilon = 1e-15);
+        assert_relative_eq!(
+            &a * factor.l(),
+            DMatrix::identity(3, 3),
+            epsilon = 1e-15
+        );
         let v = dvector![1.0, -2.0, 3.0];
         assert_relative_eq!(factor.whiten(&v), a * &v, epsilon = 1e-14);
-        assert_relative_eq!(factor.log_det(), sigma.determinant().ln(), epsilon = 1e-14);
+        assert_relative_eq!(
+            factor.log_det(),
+            sigma.determinant().ln(),
+            epsilon = 1e-14
+        );
     }
 
     #[test]
@@ -124,8 +139,12 @@ mod tests {
             (dmatrix![f64::INFINITY, 0.0; 0.0, 1.0], "inf"),
             (dmatrix![1.0, 0.0], "square"),
         ] {
-            let message = Cholesky::new(&bad, "covariance 3").unwrap_err().to_string();
-            assert!(message.contains("covariance 3") && message.contains(word), "{message}");
+            let message =
+                Cholesky::new(&bad, "covariance 3").unwrap_err().to_string();
+            assert!(
+                message.contains("covariance 3") && message.contains(word),
+                "{message}"
+            );
         }
     }
 }

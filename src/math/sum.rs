@@ -33,7 +33,8 @@ impl Sum {
     /// The quotient, with what its rounding leaves over beside it: q = s/W, and (s − q W)/W.
     pub fn divided_by(self, divisor: Sum) -> Sum {
         let high = self.value() / divisor.value();
-        let rest = high.mul_add(-divisor.high, self.high) + (self.low - high * divisor.low);
+        let rest =
+            high.mul_add(-divisor.high, self.high) + (self.low - high * divisor.low);
         Sum { high, low: rest / divisor.value() }
     }
 }

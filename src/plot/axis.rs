@@ -62,7 +62,10 @@ impl Axis {
         let first = (self.lo / step - 1e-9).ceil() as i64;
         let last = (self.hi / step + 1e-9).floor() as i64;
         (first..=last)
-            .map(|i| Tick { at: i as f64 * step, label: text::number(i, mantissa, power) })
+            .map(|i| Tick {
+                at: i as f64 * step,
+                label: text::number(i, mantissa, power),
+            })
             .collect()
     }
 
@@ -74,7 +77,10 @@ impl Axis {
             let powers = (first..=last).step_by(stride as usize);
             let plain = first >= -3 && last <= 4;
             return powers
-                .map(|p| Tick { at: 10f64.powi(p), label: text::power_of_ten(p, plain) })
+                .map(|p| Tick {
+                    at: 10f64.powi(p),
+                    label: text::power_of_ten(p, plain),
+                })
                 .collect();
         }
         // Less than two decades: 1, 2 and 5 times the powers of ten.
@@ -97,7 +103,8 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    pub(super) const EMPTY: Extent = Extent { lo: f64::INFINITY, hi: f64::NEG_INFINITY };
+    pub(super) const EMPTY: Extent =
+        Extent { lo: f64::INFINITY, hi: f64::NEG_INFINITY };
 
     pub(super) fn include(&mut self, value: f64) {
         self.lo = self.lo.min(value);
@@ -135,14 +142,24 @@ mod tests {
     use super::*;
 
     fn labels(lo: f64, hi: f64, log: bool, wanted: usize) -> Vec<String> {
-        Axis { lo, hi, log, whole: false }.ticks(wanted).into_iter().map(|t| t.label).collect()
+        Axis { lo, hi, log, whole: false }
+            .ticks(wanted)
+            .into_iter()
+            .map(|t| t.label)
+            .collect()
     }
 
     #[test]
     fn ticks_are_few_and_round() {
         assert_eq!(labels(-0.3, 1.1, false, 5), ["0", "0.5", "1.0"]);
-        assert_eq!(labels(40.0, 100.0, false, 6), ["40", "50", "60", "70", "80", "90", "100"]);
-        assert_eq!(labels(0.1, 0.35, false, 5), ["0.10", "0.15", "0.20", "0.25", "0.30", "0.35"]);
+        assert_eq!(
+            labels(40.0, 100.0, false, 6),
+            ["40", "50", "60", "70", "80", "90", "100"]
+        );
+        assert_eq!(
+            labels(0.1, 0.35, false, 5),
+            ["0.10", "0.15", "0.20", "0.25", "0.30", "0.35"]
+        );
         assert_eq!(
             labels(1e-8, 1.0, true, 5),
             ["10^{−8}", "10^{−6}", "10^{−4}", "10^{−2}", "10^{0}"]

@@ -133,7 +133,9 @@ impl<'a> Chart<'a> {
         if self.layers.last().and_then(Layer::key).is_some() {
             self.key(label);
         } else {
-            self.fail(format!("with_label: nothing before `{label}` can stand in a legend"));
+            self.fail(format!(
+                "with_label: nothing before `{label}` can stand in a legend"
+            ));
         }
         self
     }
@@ -142,7 +144,8 @@ impl<'a> Chart<'a> {
     pub fn with_dashes(mut self) -> Self {
         match self.layers.last_mut().and_then(Layer::line_mut) {
             Some(line) => line.dash = Dash::Dashed,
-            None => self.fail("with_dashes: there is no line before it to dash".to_owned()),
+            None => self
+                .fail("with_dashes: there is no line before it to dash".to_owned()),
         }
         self
     }
@@ -162,7 +165,11 @@ impl<'a> Chart<'a> {
     /// # Errors
     /// As [`Chart::save`].
     pub fn save_in(&self, folder: impl AsRef<Path>, name: &str) -> Result<(), Error> {
-        output::write(folder.as_ref(), name, page::draw(std::slice::from_ref(self), 1))
+        output::write(
+            folder.as_ref(),
+            name,
+            page::draw(std::slice::from_ref(self), 1),
+        )
     }
 
     /// The figure itself.
@@ -175,15 +182,18 @@ impl<'a> Chart<'a> {
 
     /// Enters the last layer into the legend.
     fn key(&mut self, label: &str) {
-        if let (false, Some(last)) = (label.is_empty(), self.layers.len().checked_sub(1)) {
+        if let (false, Some(last)) =
+            (label.is_empty(), self.layers.len().checked_sub(1))
+        {
             self.keys.push((label.to_owned(), last));
         }
     }
 
     /// The entries of the legend.
     pub(super) fn entries(&self) -> Vec<(String, Key)> {
-        let entry =
-            |(label, layer): &(String, usize)| Some((label.clone(), self.layers[*layer].key()?));
+        let entry = |(label, layer): &(String, usize)| {
+            Some((label.clone(), self.layers[*layer].key()?))
+        };
         self.keys.iter().filter_map(entry).collect()
     }
 
@@ -200,7 +210,10 @@ impl<'a> Chart<'a> {
     fn check_range(&mut self, call: &str, range: &Range<f64>) {
         let span = range.end - range.start;
         if !(span.is_finite() && span > 0.0) {
-            self.fail(format!("{call}: {}..{} must be finite and rise", range.start, range.end));
+            self.fail(format!(
+                "{call}: {}..{} must be finite and rise",
+                range.start, range.end
+            ));
         }
     }
 }

@@ -57,7 +57,8 @@ pub(super) fn blend(weights: impl Iterator<Item = f64>) -> (u8, u8, u8) {
         }
     }
     // Aside from the halves, where the last bit of a weight would decide.
-    let [r, g, b] = sum.map(|channel| (channel + 0.5 + 1e-4).floor().clamp(0.0, 255.0) as u8);
+    let [r, g, b] =
+        sum.map(|channel| (channel + 0.5 + 1e-4).floor().clamp(0.0, 255.0) as u8);
     (r, g, b)
 }
 

@@ -13,7 +13,11 @@ type Edge = usize;
 
 impl Grid {
     /// Samples `f(u, v)` for u and v in [0, 1].
-    pub(super) fn sample(columns: usize, rows: usize, mut f: impl FnMut(f64, f64) -> f64) -> Grid {
+    pub(super) fn sample(
+        columns: usize,
+        rows: usize,
+        mut f: impl FnMut(f64, f64) -> f64,
+    ) -> Grid {
         let mut values = Vec::with_capacity((columns + 1) * (rows + 1));
         for j in 0..=rows {
             for i in 0..=columns {
@@ -42,8 +46,9 @@ impl Grid {
             }
         }
         // Open lines first, from one of their ends; what then remains is closed.
-        let open: Vec<Edge> =
-            (0..links.len()).filter(|&e| links[e][0].is_some() && links[e][1].is_none()).collect();
+        let open: Vec<Edge> = (0..links.len())
+            .filter(|&e| links[e][0].is_some() && links[e][1].is_none())
+            .collect();
         let mut lines = Vec::new();
         for start in open.into_iter().chain(ends) {
             if links[start][0].is_none() {
@@ -52,7 +57,9 @@ impl Grid {
             let mut line = vec![self.crossing(start, level)];
             let mut at = start;
             while let Some(next) = links[at].iter_mut().find_map(Option::take) {
-                if let Some(back) = links[next].iter_mut().find(|link| **link == Some(at)) {
+                if let Some(back) =
+                    links[next].iter_mut().find(|link| **link == Some(at))
+                {
                     *back = None;
                 }
                 // `find_map` takes the first link, which may leave the second: keep it in front.
@@ -86,8 +93,10 @@ impl Grid {
             2 * self.node(i, j) + 1,
         ];
         let edges = [bottom, right, top, left];
-        let crossed: Vec<Edge> =
-            (0..4).filter(|&e| above[e] != above[(e + 1) % 4]).map(|e| edges[e]).collect();
+        let crossed: Vec<Edge> = (0..4)
+            .filter(|&e| above[e] != above[(e + 1) % 4])
+            .map(|e| edges[e])
+            .collect();
         match crossed[..] {
             [a, b] => [Some([a, b]), None],
             [_, _, _, _] => {

@@ -93,7 +93,8 @@ impl Diagram {
 
     /// A plate around nodes already added, with its count in the corner.
     pub fn plate(mut self, names: &[&str], label: &str) -> Self {
-        let nodes: Option<Vec<usize>> = names.iter().map(|name| self.find("plate", name)).collect();
+        let nodes: Option<Vec<usize>> =
+            names.iter().map(|name| self.find("plate", name)).collect();
         match nodes {
             Some(nodes) if nodes.is_empty() => {
                 self.fail(format!("plate `{label}` is around no nodes"))
@@ -106,7 +107,8 @@ impl Diagram {
 
     /// An arrow between nodes already added: the second depends on the first.
     pub fn arrow(mut self, from: &str, to: &str) -> Self {
-        if let (Some(a), Some(b)) = (self.find("arrow", from), self.find("arrow", to)) {
+        if let (Some(a), Some(b)) = (self.find("arrow", from), self.find("arrow", to))
+        {
             let (p, q) = (self.nodes[a].at, self.nodes[b].at);
             if (p.0 - q.0).hypot(p.1 - q.1) < 0.7 {
                 self.fail(format!(
@@ -146,19 +148,27 @@ impl Diagram {
 
     fn add(mut self, name: &str, label: &str, at: Point, kind: Kind) -> Self {
         if !(at.0.abs() <= 100.0 && at.1.abs() <= 100.0) {
-            self.fail(format!("node `{name}`: the position {at:?} is not within ±100"));
+            self.fail(format!(
+                "node `{name}`: the position {at:?} is not within ±100"
+            ));
         }
         if self.nodes.iter().any(|node| node.name == name) {
             self.fail(format!("node `{name}` is there already; names are used once"));
         }
-        self.nodes.push(Node { name: name.to_owned(), label: label.to_owned(), at, kind });
+        self.nodes.push(Node {
+            name: name.to_owned(),
+            label: label.to_owned(),
+            at,
+            kind,
+        });
         self
     }
 
     fn find(&mut self, call: &str, name: &str) -> Option<usize> {
         let found = self.nodes.iter().position(|node| node.name == name);
         if found.is_none() {
-            let known: Vec<_> = self.nodes.iter().map(|node| node.name.as_str()).collect();
+            let known: Vec<_> =
+                self.nodes.iter().map(|node| node.name.as_str()).collect();
             self.fail(format!(
                 "{call}: there is no node `{name}` among {known:?}; add nodes first"
             ));
@@ -180,7 +190,8 @@ impl Diagram {
         let plates: Vec<Bounds> =
             self.plates.iter().map(|plate| self.plate_bounds(plate)).collect();
         let nodes = (0..self.nodes.len()).map(|i| self.node_bounds(i));
-        let around = nodes.chain(plates.iter().copied()).reduce(join).unwrap_or_default();
+        let around =
+            nodes.chain(plates.iter().copied()).reduce(join).unwrap_or_default();
         let origin = (around[0] - 4.0, around[1] - 4.0);
         let spot = |(x, y): Point| (px(x - origin.0), px(y - origin.1));
 
@@ -197,7 +208,13 @@ impl Diagram {
                 line,
             ));
             let corner = spot((right - 9.0, bottom - 5.0));
-            shapes.push(Shape::text(corner, &plate.label, Face::Maths, HPos::Right, VPos::Bottom));
+            shapes.push(Shape::text(
+                corner,
+                &plate.label,
+                Face::Maths,
+                HPos::Right,
+                VPos::Bottom,
+            ));
         }
         for &(from, to) in &self.arrows {
             shapes.extend(self.arrow_shapes(from, to, spot));
@@ -213,7 +230,8 @@ impl Diagram {
                 let (dx, dy) = self.label_side(i);
                 let h = [HPos::Right, HPos::Center, HPos::Left][(dx + 1) as usize];
                 let v = [VPos::Bottom, VPos::Center, VPos::Top][(dy + 1) as usize];
-                let at = (centre.0 + dx * px(DOT + 5.0), centre.1 + dy * px(DOT + 3.0));
+                let at =
+                    (centre.0 + dx * px(DOT + 5.0), centre.1 + dy * px(DOT + 3.0));
                 shapes.push(Shape::text(at, &node.label, Face::Maths, h, v));
                 continue;
             }
@@ -228,7 +246,13 @@ impl Diagram {
                 outline,
                 Line { closed: true, ..Line::new(Colour::Ink, Dash::Solid) },
             ));
-            shapes.push(Shape::text(centre, &node.label, Face::Maths, HPos::Center, VPos::Center));
+            shapes.push(Shape::text(
+                centre,
+                &node.label,
+                Face::Maths,
+                HPos::Center,
+                VPos::Center,
+            ));
         }
         let size = (px(around[2] - around[0] + 8.0), px(around[3] - around[1] + 8.0));
         Ok(shape::draw(size, &shapes))
@@ -288,16 +312,23 @@ impl Diagram {
             other.nodes.len() < plate.nodes.len()
                 && other.nodes.iter().all(|n| plate.nodes.contains(n))
         };
-        let inner = self.plates.iter().filter(within).map(|other| self.plate_bounds(other));
+        let inner =
+            self.plates.iter().filter(within).map(|other| self.plate_bounds(other));
         let nodes = plate.nodes.iter().map(|&n| self.node_bounds(n));
-        let [left, top, right, bottom] = nodes.chain(inner).reduce(join).unwrap_or_default();
+        let [left, top, right, bottom] =
+            nodes.chain(inner).reduce(join).unwrap_or_default();
         // A circle leaves the corner free for the count; a label beside a dot does not.
         let dots = plate.nodes.iter().any(|&n| self.nodes[n].kind == Kind::Parameter);
         let count = if dots { 22.0 } else { 12.0 };
         [left - PAD, top - PAD, right + PAD, bottom + PAD + count]
     }
 
-    fn arrow_shapes(&self, from: usize, to: usize, spot: impl Fn(Point) -> Spot) -> [Shape; 2] {
+    fn arrow_shapes(
+        &self,
+        from: usize,
+        to: usize,
+        spot: impl Fn(Point) -> Spot,
+    ) -> [Shape; 2] {
         let (a, b) = (place(self.nodes[from].at), place(self.nodes[to].at));
         let length = (b.0 - a.0).hypot(b.1 - a.1);
         let (ux, uy) = ((b.0 - a.0) / length, (b.1 - a.1) / length);
@@ -307,10 +338,18 @@ impl Diagram {
         let start = self.radius(from);
         let tip = length - self.radius(to) - 1.0;
         let line = Line { width: 1.5, ..Line::new(Colour::Ink, Dash::Solid) };
-        let head = [on(tip, 0.0), on(tip - 11.0, 4.5), on(tip - 9.0, 0.0), on(tip - 11.0, -4.5)];
+        let head = [
+            on(tip, 0.0),
+            on(tip - 11.0, 4.5),
+            on(tip - 9.0, 0.0),
+            on(tip - 11.0, -4.5),
+        ];
         [
             Shape::stroke(vec![spot(on(start, 0.0)), spot(on(tip - 9.0, 0.0))], line),
-            Shape::Fill { outline: head.map(spot).to_vec(), fill: Colour::Ink.with_alpha(1.0) },
+            Shape::Fill {
+                outline: head.map(spot).to_vec(),
+                fill: Colour::Ink.with_alpha(1.0),
+            },
         ]
     }
 }

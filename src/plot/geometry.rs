@@ -91,7 +91,8 @@ impl Frame {
             let end = if leave < 1.0 { between(leave) } else { b };
             match pieces.last_mut() {
                 Some(piece) if joined && enter == 0.0 => piece.push(end),
-                _ => pieces.push(vec![if enter > 0.0 { between(enter) } else { a }, end]),
+                _ => pieces
+                    .push(vec![if enter > 0.0 { between(enter) } else { a }, end]),
             }
             joined = leave == 1.0;
         }
@@ -141,19 +142,30 @@ mod tests {
         ]);
         assert_eq!(
             pieces,
-            [vec![(0.0, 50.0), (100.0, 50.0)], vec![(100.0, 20.0), (50.0, 20.0), (50.0, 60.0)]]
+            [
+                vec![(0.0, 50.0), (100.0, 50.0)],
+                vec![(100.0, 20.0), (50.0, 20.0), (50.0, 60.0)]
+            ]
         );
         assert!(frame().clip_line(&[(-5.0, 0.0), (-5.0, 90.0)]).is_empty());
     }
 
     #[test]
     fn a_polygon_around_the_frame_becomes_the_frame() {
-        let cut =
-            frame().clip_polygon(&[(-50.0, -50.0), (200.0, -50.0), (200.0, 200.0), (-50.0, 200.0)]);
+        let cut = frame().clip_polygon(&[
+            (-50.0, -50.0),
+            (200.0, -50.0),
+            (200.0, 200.0),
+            (-50.0, 200.0),
+        ]);
         for corner in [(0.0, 0.0), (100.0, 0.0), (100.0, 100.0), (0.0, 100.0)] {
             assert!(cut.contains(&corner), "{cut:?}");
         }
-        assert!(frame().clip_polygon(&[(200.0, 0.0), (300.0, 0.0), (300.0, 50.0)]).is_empty());
+        assert!(
+            frame()
+                .clip_polygon(&[(200.0, 0.0), (300.0, 0.0), (300.0, 50.0)])
+                .is_empty()
+        );
     }
 
     #[test]

@@ -25,7 +25,9 @@ impl Layer<'_> {
     pub(super) fn key(&self) -> Option<Key> {
         match self {
             Layer::Marks { marker, colour, .. } => Some(Key::Mark(*marker, *colour)),
-            Layer::Path { line, .. } | Layer::Curve { line, .. } | Layer::Contours { line, .. } => {
+            Layer::Path { line, .. }
+            | Layer::Curve { line, .. }
+            | Layer::Contours { line, .. } => {
                 Some(Key::Line(Line { closed: false, ..*line }))
             }
             Layer::Area { colour, .. } => Some(Key::Area(*colour)),
@@ -35,9 +37,9 @@ impl Layer<'_> {
 
     pub(super) fn line_mut(&mut self) -> Option<&mut Line> {
         match self {
-            Layer::Path { line, .. } | Layer::Curve { line, .. } | Layer::Contours { line, .. } => {
-                Some(line)
-            }
+            Layer::Path { line, .. }
+            | Layer::Curve { line, .. }
+            | Layer::Contours { line, .. } => Some(line),
             _ => None,
         }
     }
@@ -129,8 +131,12 @@ pub(super) fn ellipse_axes(
     if !(mass > 0.0 && mass < 1.0) {
         return Err(format!("ellipse: mass {mass} is not between 0 and 1"));
     }
-    let (xx, xy, yx, yy) =
-        (covariance[(0, 0)], covariance[(0, 1)], covariance[(1, 0)], covariance[(1, 1)]);
+    let (xx, xy, yx, yy) = (
+        covariance[(0, 0)],
+        covariance[(0, 1)],
+        covariance[(1, 0)],
+        covariance[(1, 1)],
+    );
     let not_definite = || {
         format!(
             "ellipse: the covariance [[{xx}, {xy}], [{yx}, {yy}]] is not symmetric positive definite"
@@ -154,7 +160,8 @@ pub(super) fn ellipse((x, y): Point, (a, b, c): (f64, f64, f64)) -> Vec<Point> {
     const STEPS: usize = 120;
     (0..STEPS)
         .map(|i| {
-            let (sin, cos) = (std::f64::consts::TAU * i as f64 / STEPS as f64).sin_cos();
+            let (sin, cos) =
+                (std::f64::consts::TAU * i as f64 / STEPS as f64).sin_cos();
             (x + a * cos, y + b * cos + c * sin)
         })
         .collect()
@@ -166,7 +173,10 @@ pub(super) fn histogram(values: &[f64], bins: usize) -> Result<Vec<Point>, Strin
         return Err(format!("histogram: {bins} bins; choose from 1 to 10000"));
     }
     if let Some(n) = values.iter().position(|v| !v.is_finite()) {
-        return Err(format!("histogram: value {n} is {}; leave out what is not finite", values[n]));
+        return Err(format!(
+            "histogram: value {n} is {}; leave out what is not finite",
+            values[n]
+        ));
     }
     let lo = values.iter().copied().fold(f64::INFINITY, f64::min);
     let hi = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -200,11 +210,16 @@ mod tests {
         let covariance = dmatrix![2.0, -1.2; -1.2, 0.9];
         let precision = covariance.clone().try_inverse().expect("positive definite");
         for mass in [1e-12, 0.5, 0.9, 0.999] {
-            let factor = ellipse_axes(covariance.as_view(), mass).expect("good input");
+            let factor =
+                ellipse_axes(covariance.as_view(), mass).expect("good input");
             for (x, y) in ellipse((0.0, 0.0), factor) {
                 let v = dvector![x, y];
                 let squared = (v.transpose() * &precision * v)[0];
-                approx::assert_relative_eq!(squared, -2.0 * (-mass).ln_1p(), max_relative = 1e-9);
+                approx::assert_relative_eq!(
+                    squared,
+                    -2.0 * (-mass).ln_1p(),
+                    max_relative = 1e-9
+                );
             }
         }
     }
@@ -215,27 +230,35 @@ mod tests {
         use rand_distr::{Distribution, StandardNormal};
         let covariance = dmatrix![2.0, 0.7; 0.7, 0.5];
         let cholesky = covariance.clone().cholesky().expect("positive definite").l();
-        let outline =
-            ellipse((1.0, 2.0), ellipse_axes(covariance.as_view(), 0.8).expect("good input"));
+        let outline = ellipse(
+            (1.0, 2.0),
+            ellipse_axes(covariance.as_view(), 0.8).expect("good input"),
+        );
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
         let n = 40_000;
         let inside = (0..n).filter(|_| {
-            let z = dvector![StandardNormal.sample(&mut rng), StandardNormal.sample(&mut rng)];
+            let z = dvector![
+                StandardNormal.sample(&mut rng),
+                StandardNormal.sample(&mut rng)
+            ];
             let x = dvector![1.0, 2.0] + &cholesky * z;
             // Left of every side of the polygon, which runs anticlockwise.
-            outline
-                .iter()
-                .zip(outline.iter().cycle().skip(1))
-                .all(|(a, b)| (b.0 - a.0) * (x[1] - a.1) - (b.1 - a.1) * (x[0] - a.0) >= 0.0)
+            outline.iter().zip(outline.iter().cycle().skip(1)).all(|(a, b)| {
+                (b.0 - a.0) * (x[1] - a.1) - (b.1 - a.1) * (x[0] - a.0) >= 0.0
+            })
         });
         let share = inside.count() as f64 / f64::from(n);
         // Five standard errors.
-        assert!((share - 0.8).abs() < 5.0 * (0.8 * 0.2 / f64::from(n)).sqrt(), "{share}");
+        assert!(
+            (share - 0.8).abs() < 5.0 * (0.8 * 0.2 / f64::from(n)).sqrt(),
+            "{share}"
+        );
     }
 
     #[test]
     fn a_histogram_is_a_density() {
-        let outline = histogram(&[0.0, 0.1, 0.2, 0.9, 1.0, 2.0], 4).expect("good input");
+        let outline =
+            histogram(&[0.0, 0.1, 0.2, 0.9, 1.0, 2.0], 4).expect("good input");
         let area: f64 = outline.windows(2).map(|p| (p[1].0 - p[0].0) * p[0].1).sum();
         approx::assert_relative_eq!(area, 1.0, max_relative = 1e-12);
         assert_eq!(outline[1], (0.0, 3.0 / (6.0 * 0.5)));
@@ -245,10 +268,14 @@ mod tests {
     fn bad_input_is_refused() {
         assert!(ellipse_axes(dmatrix![1.0, 2.0; 2.0, 1.0].as_view(), 0.5).is_err());
         assert!(ellipse_axes(dmatrix![1.0, 0.5; 0.0, 1.0].as_view(), 0.5).is_err());
-        assert!(ellipse_axes(dmatrix![f64::NAN, 0.0; 0.0, 1.0].as_view(), 0.5).is_err());
+        assert!(
+            ellipse_axes(dmatrix![f64::NAN, 0.0; 0.0, 1.0].as_view(), 0.5).is_err()
+        );
         assert!(ellipse_axes(dmatrix![1.0].as_view(), 0.5).is_err());
         for mass in [0.0, 1.0, -1.0, f64::NAN] {
-            assert!(ellipse_axes(dmatrix![1.0, 0.0; 0.0, 1.0].as_view(), mass).is_err());
+            assert!(
+                ellipse_axes(dmatrix![1.0, 0.0; 0.0, 1.0].as_view(), mass).is_err()
+            );
         }
         assert!(histogram(&[], 3).is_err());
         assert!(histogram(&[1.0, 1.0], 3).is_err());

@@ -58,24 +58,33 @@ fn rows(entries: &[Entry], width: f64) -> Vec<Vec<(f64, usize)>> {
 
 /// The height of a legend over a plot of this width, in units of the figure.
 pub(super) fn height_above(entries: &[Entry], width: f64) -> f64 {
-    if entries.is_empty() { 0.0 } else { rows(entries, width).len() as f64 * LINE + 4.0 }
+    if entries.is_empty() {
+        0.0
+    } else {
+        rows(entries, width).len() as f64 * LINE + 4.0
+    }
 }
 
 /// The corner of the plot to use, or `None` if something is drawn in each.
-pub(super) fn free_corner(entries: &[Entry], frame: &Frame, drawn: &[Shape]) -> Option<Legend> {
-    [Legend::TopRight, Legend::TopLeft, Legend::BottomRight, Legend::BottomLeft].into_iter().find(
-        |&place| {
+pub(super) fn free_corner(
+    entries: &[Entry],
+    frame: &Frame,
+    drawn: &[Shape],
+) -> Option<Legend> {
+    [Legend::TopRight, Legend::TopLeft, Legend::BottomRight, Legend::BottomLeft]
+        .into_iter()
+        .find(|&place| {
             let (from, to) = region(entries, frame, place);
             from.0 >= frame.left
                 && from.1 >= frame.top
                 && !drawn.iter().any(|shape| touches(shape, from, to))
-        },
-    )
+        })
 }
 
 /// The corners of the legend's box, in backend units.
 fn region(entries: &[Entry], frame: &Frame, place: Legend) -> (Spot, Spot) {
-    let widest = entries.iter().map(|(label, _)| entry_width(label)).fold(0.0, f64::max);
+    let widest =
+        entries.iter().map(|(label, _)| entry_width(label)).fold(0.0, f64::max);
     let (width, height) = (px(widest), px(LINE * entries.len() as f64));
     let inset = px(INSET);
     let x = match place {
@@ -90,7 +99,11 @@ fn region(entries: &[Entry], frame: &Frame, place: Legend) -> (Spot, Spot) {
 }
 
 /// The entries in a corner of the frame.
-pub(super) fn in_corner(entries: &[Entry], frame: &Frame, place: Legend) -> Vec<Shape> {
+pub(super) fn in_corner(
+    entries: &[Entry],
+    frame: &Frame,
+    place: Legend,
+) -> Vec<Shape> {
     let ((x, y), _) = region(entries, frame, place);
     entries
         .iter()
@@ -104,7 +117,10 @@ pub(super) fn above(entries: &[Entry], at: Spot, width: f64) -> Vec<Shape> {
     let mut shapes = Vec::new();
     for (j, row) in rows(entries, width).into_iter().enumerate() {
         for (x, i) in row {
-            shapes.extend(draw((at.0 + px(x), at.1 + px(LINE * (j as f64 + 0.5))), &entries[i]));
+            shapes.extend(draw(
+                (at.0 + px(x), at.1 + px(LINE * (j as f64 + 0.5))),
+                &entries[i],
+            ));
         }
     }
     shapes
@@ -114,14 +130,22 @@ fn draw((x, y): Spot, (label, key): &Entry) -> Vec<Shape> {
     let (from, to) = (x, x + px(SAMPLE));
     let mut shapes = match *key {
         Key::Line(line) => vec![Shape::stroke(vec![(from, y), (to, y)], line)],
-        Key::Mark(marker, colour) => Shape::mark(((from + to) / 2, y), marker, colour),
+        Key::Mark(marker, colour) => {
+            Shape::mark(((from + to) / 2, y), marker, colour)
+        }
         Key::Area(colour) => {
             let (top, bottom) = (y - px(5.0), y + px(5.0));
             let outline = vec![(from, top), (to, top), (to, bottom), (from, bottom)];
             vec![Shape::Fill { outline, fill: colour.with_alpha(0.35) }]
         }
     };
-    shapes.push(Shape::text((to + px(GAP), y), label, Face::Tick, HPos::Left, VPos::Center));
+    shapes.push(Shape::text(
+        (to + px(GAP), y),
+        label,
+        Face::Tick,
+        HPos::Left,
+        VPos::Center,
+    ));
     shapes
 }
 
@@ -129,7 +153,10 @@ fn draw((x, y): Spot, (label, key): &Entry) -> Vec<Shape> {
 fn touches(shape: &Shape, from: Spot, to: Spot) -> bool {
     let margin = px(4.0);
     let inside = |(x, y): Spot| {
-        x >= from.0 - margin && x <= to.0 + margin && y >= from.1 - margin && y <= to.1 + margin
+        x >= from.0 - margin
+            && x <= to.0 + margin
+            && y >= from.1 - margin
+            && y <= to.1 + margin
     };
     match shape {
         Shape::Dot { at, .. } => inside(*at),
@@ -146,7 +173,8 @@ fn touches(shape: &Shape, from: Spot, to: Spot) -> bool {
                 let crossings = sides.filter(|(a, b)| {
                     (a.1 > middle.1) != (b.1 > middle.1) && {
                         let t = f64::from(middle.1 - a.1) / f64::from(b.1 - a.1);
-                        f64::from(a.0) + t * f64::from(b.0 - a.0) > f64::from(middle.0)
+                        f64::from(a.0) + t * f64::from(b.0 - a.0)
+                            > f64::from(middle.0)
                     }
                 });
                 crossings.count() % 2 == 1
@@ -167,5 +195,6 @@ fn touches(shape: &Shape, from: Spot, to: Spot) -> bool {
 /// Points from a to b, no further apart than the lines of a legend.
 fn along(a: Spot, b: Spot) -> impl Iterator<Item = Spot> {
     let steps = (b.0 - a.0).abs().max((b.1 - a.1).abs()) / px(5.0) + 1;
-    (0..=steps).map(move |i| (a.0 + (b.0 - a.0) * i / steps, a.1 + (b.1 - a.1) * i / steps))
+    (0..=steps)
+        .map(move |i| (a.0 + (b.0 - a.0) * i / steps, a.1 + (b.1 - a.1) * i / steps))
 }

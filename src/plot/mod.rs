@@ -46,6 +46,10 @@ pub fn save_row(name: &str, charts: &[Chart<'_>]) -> Result<(), Error> {
 ///
 /// # Errors
 /// As [`save_row`]; also if `columns` is 0.
-pub fn save_grid(name: &str, columns: usize, charts: &[Chart<'_>]) -> Result<(), Error> {
+pub fn save_grid(
+    name: &str,
+    columns: usize,
+    charts: &[Chart<'_>],
+) -> Result<(), Error> {
     output::write(&output::folder(), name, page::draw(charts, columns))
 }

@@ -22,7 +22,8 @@ pub(super) fn write(
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || !name.chars().all(plain) {
         return Err(fail(
-            "a name is made of letters, digits, `-` and `_`; the ending is added".to_owned(),
+            "a name is made of letters, digits, `-` and `_`; the ending is added"
+                .to_owned(),
         ));
     }
     let figure = figure.map_err(fail)?;

@@ -47,14 +47,17 @@ pub(super) fn draw(charts: &[Chart<'_>], columns: usize) -> Result<String, Strin
     for row in charts.chunks(columns) {
         let mut panels = Vec::new();
         for chart in row {
-            let room = WIDTHS[columns.min(WIDTHS.len()) - 1] - GUTTER * (columns - 1) as f64;
+            let room =
+                WIDTHS[columns.min(WIDTHS.len()) - 1] - GUTTER * (columns - 1) as f64;
             let width = chart.size.map_or(room / columns as f64, |(width, _)| width);
             panels.push(Panel::new(chart, width)?);
         }
-        let margin =
-            |side: fn(&Margins) -> f64| panels.iter().map(|p| side(&p.margins)).fold(0.0, f64::max);
+        let margin = |side: fn(&Margins) -> f64| {
+            panels.iter().map(|p| side(&p.margins)).fold(0.0, f64::max)
+        };
         let (head, foot) = (margin(|m| m.top), margin(|m| m.bottom));
-        let inner = panels.iter().map(|p| p.inner_height(head + foot)).fold(0.0, f64::max);
+        let inner =
+            panels.iter().map(|p| p.inner_height(head + foot)).fold(0.0, f64::max);
         let mut left = 0.0;
         for mut panel in panels {
             (panel.margins.top, panel.margins.bottom) = (head, foot);
@@ -74,7 +77,9 @@ impl<'c, 'a> Panel<'c, 'a> {
             return Err(problem.clone());
         }
         if chart.equal && (chart.x.log || chart.y.log) {
-            return Err("equal_aspect: a logarithmic axis has no unit to compare".to_owned());
+            return Err(
+                "equal_aspect: a logarithmic axis has no unit to compare".to_owned()
+            );
         }
         let (x, y) = render::axes(chart)?;
         let mut panel = Panel {
@@ -88,10 +93,14 @@ impl<'c, 'a> Panel<'c, 'a> {
         };
         panel.measure(240.0);
         if chart.legend == Legend::Auto && !panel.entries.is_empty() {
-            let frame =
-                panel.frame(0.0, 0.0, panel.inner_height(panel.margins.top + panel.margins.bottom));
+            let frame = panel.frame(
+                0.0,
+                0.0,
+                panel.inner_height(panel.margins.top + panel.margins.bottom),
+            );
             let drawn = render::shapes(chart, &frame)?;
-            panel.above = legend::free_corner(&panel.entries, &frame, &drawn).is_none();
+            panel.above =
+                legend::free_corner(&panel.entries, &frame, &drawn).is_none();
             panel.measure(240.0);
         }
         Ok(panel)
@@ -102,8 +111,10 @@ impl<'c, 'a> Panel<'c, 'a> {
         self.fit_tick_labels(height);
         let given = |text: &str| if text.is_empty() { 0.0 } else { LINE };
         let inner = self.inner_width();
-        let legend = if self.above { legend::height_above(&self.entries, inner) } else { 0.0 };
-        self.margins.top = 8.0 + given(&self.chart.heading) + given(&self.chart.y.label) + legend;
+        let legend =
+            if self.above { legend::height_above(&self.entries, inner) } else { 0.0 };
+        self.margins.top =
+            8.0 + given(&self.chart.heading) + given(&self.chart.y.label) + legend;
         self.margins.bottom = 24.0 + given(&self.chart.x.label);
     }
 
@@ -113,7 +124,8 @@ impl<'c, 'a> Panel<'c, 'a> {
         // sees what the first has changed.
         for _ in 0..2 {
             let ticks = self.frame(0.0, 0.0, height).y.ticks(wanted_y(height));
-            let widths = ticks.iter().map(|t| text::width(&t.label, Face::Tick.size()));
+            let widths =
+                ticks.iter().map(|t| text::width(&t.label, Face::Tick.size()));
             self.margins.left = widths.fold(0.0, f64::max) + 10.0;
         }
     }
@@ -167,12 +179,15 @@ impl<'c, 'a> Panel<'c, 'a> {
             Vec::new()
         } else if self.above {
             let height = legend::height_above(keys, self.inner_width());
-            legend::above(keys, (frame.left, frame.top - px(height)), self.inner_width())
+            legend::above(
+                keys,
+                (frame.left, frame.top - px(height)),
+                self.inner_width(),
+            )
         } else {
             let place = match self.chart.legend {
-                Legend::Auto => {
-                    legend::free_corner(keys, &frame, &drawn).unwrap_or(Legend::TopRight)
-                }
+                Legend::Auto => legend::free_corner(keys, &frame, &drawn)
+                    .unwrap_or(Legend::TopRight),
                 place => place,
             };
             legend::in_corner(keys, &frame, place)
@@ -186,7 +201,13 @@ impl<'c, 'a> Panel<'c, 'a> {
             if !text.is_empty() {
                 // Over the tick labels: a label on its side is hard to read.
                 let x = px(left + 2.0);
-                shapes.push(Shape::text((x, line), text, face, HPos::Left, VPos::Top));
+                shapes.push(Shape::text(
+                    (x, line),
+                    text,
+                    face,
+                    HPos::Left,
+                    VPos::Top,
+                ));
                 line += px(LINE);
             }
         }
@@ -218,10 +239,20 @@ impl<'c, 'a> Panel<'c, 'a> {
                 VPos::Center,
             ));
         }
-        lines.push(Shape::hairline((frame.left, frame.bottom), (frame.right, frame.bottom), 0.6));
+        lines.push(Shape::hairline(
+            (frame.left, frame.bottom),
+            (frame.right, frame.bottom),
+            0.6,
+        ));
         if !self.chart.x.label.is_empty() {
             let at = ((frame.left + frame.right) / 2, frame.bottom + px(28.0));
-            labels.push(Shape::text(at, &self.chart.x.label, Face::Label, HPos::Center, VPos::Top));
+            labels.push(Shape::text(
+                at,
+                &self.chart.x.label,
+                Face::Label,
+                HPos::Center,
+                VPos::Top,
+            ));
         }
         lines.append(&mut labels);
         lines
@@ -237,8 +268,10 @@ fn x_ticks(axis: &Axis, width: f64) -> Vec<Tick> {
     let mut wanted = (width / 85.0).max(3.0) as usize;
     loop {
         let ticks = axis.ticks(wanted);
-        let taken: f64 =
-            ticks.iter().map(|t| text::width(&t.label, Face::Tick.size()) + 14.0).sum();
+        let taken: f64 = ticks
+            .iter()
+            .map(|t| text::width(&t.label, Face::Tick.size()) + 14.0)
+            .sum();
         if taken <= width || wanted <= 2 {
             return ticks;
         }

@@ -16,7 +16,10 @@ const SAMPLES: usize = 400;
 /// Both axes: fixed ranges as given, the others from the data.
 pub(super) fn axes(chart: &Chart<'_>) -> Result<(Axis, Axis), String> {
     if chart.layers.is_empty() {
-        return Err("there is nothing to draw; add a layer, such as `scatter` or `line`".to_owned());
+        return Err(
+            "there is nothing to draw; add a layer, such as `scatter` or `line`"
+                .to_owned(),
+        );
     }
     let x = axis(&chart.x, "x", |extent| {
         visit(chart, |(x, _), place| {
@@ -28,7 +31,9 @@ pub(super) fn axes(chart: &Chart<'_>) -> Result<(Axis, Axis), String> {
     let mut failed = None;
     let y = axis(&chart.y, "y", |extent| {
         visit(chart, |(px, y), place| {
-            let shown = chart.x.range.is_none() || !place.counts_x || (px >= x.lo && px <= x.hi);
+            let shown = chart.x.range.is_none()
+                || !place.counts_x
+                || (px >= x.lo && px <= x.hi);
             if place.counts_y && shown {
                 extent.push(y, place.soft);
             }
@@ -69,7 +74,10 @@ fn visit(chart: &Chart<'_>, mut each: impl FnMut(Point, Bearing)) {
             }
             Layer::Text { at, .. } => each(*at, hard),
             Layer::Rule { at, upright, .. } => {
-                each((*at, *at), Bearing { counts_x: *upright, counts_y: !*upright, soft: false });
+                each(
+                    (*at, *at),
+                    Bearing { counts_x: *upright, counts_y: !*upright, soft: false },
+                );
             }
             Layer::Contours { .. } | Layer::Curve { .. } => {}
         }
@@ -99,7 +107,8 @@ fn axis(
     name: &str,
     fill: impl FnOnce(&mut Collected),
 ) -> Result<Axis, String> {
-    let mut collected = Collected { extent: Extent::EMPTY, log: spec.log, off_scale: None };
+    let mut collected =
+        Collected { extent: Extent::EMPTY, log: spec.log, off_scale: None };
     fill(&mut collected);
     if let Some(value) = collected.off_scale {
         return Err(format!(
@@ -119,11 +128,18 @@ fn axis(
         }
     };
     if spec.log && lo <= 0.0 {
-        return Err(format!("{name}_range: {lo} is not positive, as a logarithmic axis needs"));
+        return Err(format!(
+            "{name}_range: {lo} is not positive, as a logarithmic axis needs"
+        ));
     }
     // Beyond this, neighbouring positions on the axis have no different numbers, or no numbers.
-    if !((hi - lo).is_finite() && hi - lo > 1e-12 * lo.abs().max(hi.abs()) && hi - lo > 1e-290) {
-        return Err(format!("the {name} axis from {lo} to {hi} is too narrow or too wide to draw"));
+    if !((hi - lo).is_finite()
+        && hi - lo > 1e-12 * lo.abs().max(hi.abs())
+        && hi - lo > 1e-290)
+    {
+        return Err(format!(
+            "the {name} axis from {lo} to {hi} is too narrow or too wide to draw"
+        ));
     }
     Ok(Axis { lo, hi, log: spec.log, whole: spec.whole })
 }
@@ -149,8 +165,14 @@ pub(super) fn shapes(chart: &Chart<'_>, frame: &Frame) -> Result<Vec<Shape>, Str
     for layer in &chart.layers {
         match layer {
             Layer::Marks { points, marker, colour } => {
-                for point in points.iter().map(|&p| frame.place(p)).filter(|&p| frame.holds(p)) {
-                    out.extend(Shape::mark((snap(point.0), snap(point.1)), *marker, *colour));
+                for point in
+                    points.iter().map(|&p| frame.place(p)).filter(|&p| frame.holds(p))
+                {
+                    out.extend(Shape::mark(
+                        (snap(point.0), snap(point.1)),
+                        *marker,
+                        *colour,
+                    ));
                 }
             }
             Layer::Tinted { marks } => {
@@ -158,22 +180,37 @@ pub(super) fn shapes(chart: &Chart<'_>, frame: &Frame) -> Result<Vec<Shape>, Str
                 let mut marks: Vec<_> =
                     marks.iter().map(|(p, tint)| (*tint, frame.place(*p))).collect();
                 marks.sort_by_key(|(tint, _)| *tint);
-                for (tint, point) in marks.into_iter().filter(|(_, p)| frame.holds(*p)) {
+                for (tint, point) in
+                    marks.into_iter().filter(|(_, p)| frame.holds(*p))
+                {
                     out.push(Shape::tinted((snap(point.0), snap(point.1)), tint));
                 }
             }
-            Layer::Path { points, line } => path(frame, points.iter().copied(), *line, &mut out),
-            Layer::Curve { f, line } => {
-                path(frame, sample(f.as_ref(), &frame.x)?.into_iter(), *line, &mut out)
+            Layer::Path { points, line } => {
+                path(frame, points.iter().copied(), *line, &mut out)
             }
+            Layer::Curve { f, line } => path(
+                frame,
+                sample(f.as_ref(), &frame.x)?.into_iter(),
+                *line,
+                &mut out,
+            ),
             Layer::Area { outline, colour, outlined } => {
-                let placed: Vec<Point> = outline.iter().map(|&p| frame.place(p)).collect();
+                let placed: Vec<Point> =
+                    outline.iter().map(|&p| frame.place(p)).collect();
                 let cut = frame.clip_polygon(&placed);
                 if cut.len() > 2 {
-                    out.push(Shape::Fill { outline: snapped(&cut), fill: colour.with_alpha(0.22) });
+                    out.push(Shape::Fill {
+                        outline: snapped(&cut),
+                        fill: colour.with_alpha(0.22),
+                    });
                 }
                 if *outlined {
-                    let line = Line { width: 1.0, alpha: 0.55, ..Line::new(*colour, Dash::Solid) };
+                    let line = Line {
+                        width: 1.0,
+                        alpha: 0.55,
+                        ..Line::new(*colour, Dash::Solid)
+                    };
                     path(frame, outline.iter().copied(), line, &mut out);
                 }
             }
@@ -187,7 +224,13 @@ pub(super) fn shapes(chart: &Chart<'_>, frame: &Frame) -> Result<Vec<Shape>, Str
                 let placed = frame.place(*at);
                 if frame.holds(placed) {
                     let spot = (snap(placed.0), snap(placed.1));
-                    captions.push(Shape::text(spot, text, Face::Tick, HPos::Center, VPos::Center));
+                    captions.push(Shape::text(
+                        spot,
+                        text,
+                        Face::Tick,
+                        HPos::Center,
+                        VPos::Center,
+                    ));
                 }
             }
         }
@@ -196,7 +239,12 @@ pub(super) fn shapes(chart: &Chart<'_>, frame: &Frame) -> Result<Vec<Shape>, Str
     Ok(out)
 }
 
-fn path(frame: &Frame, points: impl Iterator<Item = Point>, line: Line, out: &mut Vec<Shape>) {
+fn path(
+    frame: &Frame,
+    points: impl Iterator<Item = Point>,
+    line: Line,
+    out: &mut Vec<Shape>,
+) {
     let mut placed: Vec<Point> = points.map(|p| frame.place(p)).collect();
     if placed.iter().all(|&p| frame.holds(p)) {
         out.push(Shape::stroke(snapped(&placed), line));
@@ -222,7 +270,9 @@ fn contours(
         let (x, y) = (frame.x.value(u), frame.y.value(v));
         let value = f(x, y);
         if value.is_nan() || value == f64::INFINITY {
-            bad.get_or_insert(format!("contours: the value at ({x}, {y}) is {value}"));
+            bad.get_or_insert(format!(
+                "contours: the value at ({x}, {y}) is {value}"
+            ));
         }
         // The log of a density may be −∞; a finite floor keeps the interpolation finite.
         value.max(-1e300)
@@ -239,7 +289,10 @@ fn contours(
             let placed: Vec<Point> = points[..count]
                 .iter()
                 .map(|&(u, v)| {
-                    (f64::from(frame.left) + u * width, f64::from(frame.bottom) - v * height)
+                    (
+                        f64::from(frame.left) + u * width,
+                        f64::from(frame.bottom) - v * height,
+                    )
                 })
                 .collect();
             out.push(Shape::stroke(snapped(&placed), Line { closed, ..line }));
@@ -256,7 +309,8 @@ fn rule(
     out: &mut Vec<Shape>,
     captions: &mut Vec<Shape>,
 ) {
-    let line = Line { width: 1.25, alpha: 0.65, ..Line::new(Colour::Ink, Dash::Dashed) };
+    let line =
+        Line { width: 1.25, alpha: 0.65, ..Line::new(Colour::Ink, Dash::Dashed) };
     let gap = px(5.0);
     if upright {
         let x = frame.place_x(at);
@@ -268,8 +322,15 @@ fn rule(
         if !label.is_empty() {
             let width = px(text::width(label, Face::Tick.size()));
             let fits = x + gap + width <= frame.right;
-            let (at, h) = if fits { (x + gap, HPos::Left) } else { (x - gap, HPos::Right) };
-            captions.push(Shape::text((at, frame.top + px(2.0)), label, Face::Tick, h, VPos::Top));
+            let (at, h) =
+                if fits { (x + gap, HPos::Left) } else { (x - gap, HPos::Right) };
+            captions.push(Shape::text(
+                (at, frame.top + px(2.0)),
+                label,
+                Face::Tick,
+                h,
+                VPos::Top,
+            ));
         }
     } else {
         let y = frame.place_y(at);
@@ -281,8 +342,18 @@ fn rule(
         if !label.is_empty() {
             // Over the frame is room as well: only the label of the axis starts there, at the left.
             let above = y - px(18.0) >= frame.top - px(16.0);
-            let (at, v) = if above { (y - px(2.0), VPos::Bottom) } else { (y + gap, VPos::Top) };
-            captions.push(Shape::text((frame.right, at), label, Face::Tick, HPos::Right, v));
+            let (at, v) = if above {
+                (y - px(2.0), VPos::Bottom)
+            } else {
+                (y + gap, VPos::Top)
+            };
+            captions.push(Shape::text(
+                (frame.right, at),
+                label,
+                Face::Tick,
+                HPos::Right,
+                v,
+            ));
         }
     }
 }

@@ -14,10 +14,30 @@ use super::svg::{Stroke, Svg};
 
 #[derive(Clone)]
 pub(super) enum Shape {
-    Dot { at: Spot, radius: i32, fill: BackendColor },
-    Fill { outline: Vec<Spot>, fill: BackendColor },
-    Stroke { points: Vec<Spot>, closed: bool, color: BackendColor, width: i32, dash: Dash },
-    Text { at: Spot, text: String, face: Face, h: HPos, v: VPos, color: BackendColor },
+    Dot {
+        at: Spot,
+        radius: i32,
+        fill: BackendColor,
+    },
+    Fill {
+        outline: Vec<Spot>,
+        fill: BackendColor,
+    },
+    Stroke {
+        points: Vec<Spot>,
+        closed: bool,
+        color: BackendColor,
+        width: i32,
+        dash: Dash,
+    },
+    Text {
+        at: Spot,
+        text: String,
+        face: Face,
+        h: HPos,
+        v: VPos,
+        color: BackendColor,
+    },
 }
 
 /// The faces of text, with their sizes in units of the finished figure.
@@ -67,11 +87,22 @@ impl Shape {
     }
 
     pub(super) fn text(at: Spot, text: &str, face: Face, h: HPos, v: VPos) -> Shape {
-        Shape::Text { at, text: text.to_owned(), face, h, v, color: Colour::Ink.with_alpha(1.0) }
+        Shape::Text {
+            at,
+            text: text.to_owned(),
+            face,
+            h,
+            v,
+            color: Colour::Ink.with_alpha(1.0),
+        }
     }
 
     pub(super) fn tinted((x, y): Spot, rgb: (u8, u8, u8)) -> Shape {
-        Shape::Dot { at: (x, y), radius: px(RADIUS), fill: BackendColor { rgb, alpha: 0.75 } }
+        Shape::Dot {
+            at: (x, y),
+            radius: px(RADIUS),
+            fill: BackendColor { rgb, alpha: 0.75 },
+        }
     }
 
     /// The mark at a point, as one shape or, for a cross, two.
@@ -85,7 +116,10 @@ impl Shape {
                 let line = Line { width: 3.0, ..Line::new(colour, Dash::Solid) };
                 return [1, -1]
                     .map(|s| {
-                        Shape::stroke(vec![(x - arm, y - s * arm), (x + arm, y + s * arm)], line)
+                        Shape::stroke(
+                            vec![(x - arm, y - s * arm), (x + arm, y + s * arm)],
+                            line,
+                        )
                     })
                     .to_vec();
             }
@@ -93,8 +127,10 @@ impl Shape {
         if outline.is_empty() {
             return vec![Shape::Dot { at: (x, y), radius: px(RADIUS), fill }];
         }
-        let outline =
-            outline.iter().map(|&(dx, dy)| (x + px(RADIUS * dx), y + px(RADIUS * dy))).collect();
+        let outline = outline
+            .iter()
+            .map(|&(dx, dy)| (x + px(RADIUS * dx), y + px(RADIUS * dy)))
+            .collect();
         vec![Shape::Fill { outline, fill }]
     }
 
@@ -106,17 +142,19 @@ impl Shape {
             Shape::Fill { outline, fill } => {
                 area.draw(&Polygon::new(outline.clone(), style(*fill, 0)))
             }
-            Shape::Stroke { points, closed, color, width, dash } => area.draw(&Stroke {
-                points,
-                closed: *closed,
-                color: *color,
-                width: width.unsigned_abs(),
-                dash: match dash {
-                    Dash::Solid => "",
-                    Dash::Dashed => "48 36",
-                    Dash::Dotted => "0 32",
-                },
-            }),
+            Shape::Stroke { points, closed, color, width, dash } => {
+                area.draw(&Stroke {
+                    points,
+                    closed: *closed,
+                    color: *color,
+                    width: width.unsigned_abs(),
+                    dash: match dash {
+                        Dash::Solid => "",
+                        Dash::Dashed => "48 36",
+                        Dash::Dotted => "0 32",
+                    },
+                })
+            }
             Shape::Text { at, text, face, h, v, color } => {
                 let size = face.size() * f64::from(super::svg::SCALE);
                 let (family, slant) = match face {
@@ -147,8 +185,8 @@ fn style(color: BackendColor, width: u32) -> ShapeStyle {
 pub(super) fn draw(size: (i32, i32), shapes: &[Shape]) -> String {
     use plotters::drawing::IntoDrawingArea;
     let mut out = String::new();
-    let area =
-        Svg::new(&mut out, (size.0.unsigned_abs(), size.1.unsigned_abs())).into_drawing_area();
+    let area = Svg::new(&mut out, (size.0.unsigned_abs(), size.1.unsigned_abs()))
+        .into_drawing_area();
     for shape in shapes {
         shape.draw(&area);
     }
@@ -176,7 +214,14 @@ fn arc((x, y): Spot, radius: i32, from: i32, to: i32) -> Vec<Spot> {
 /// A box with rounded corners.
 pub(super) fn rounded_box((x0, y0): Spot, (x1, y1): Spot) -> Vec<Spot> {
     let r = px(9.0);
-    let corners =
-        [(x1 - r, y1 - r, 0), (x0 + r, y1 - r, 16), (x0 + r, y0 + r, 32), (x1 - r, y0 + r, 48)];
-    corners.into_iter().flat_map(|(x, y, from)| arc((x, y), r, from, from + 17)).collect()
+    let corners = [
+        (x1 - r, y1 - r, 0),
+        (x0 + r, y1 - r, 16),
+        (x0 + r, y0 + r, 32),
+        (x1 - r, y0 + r, 48),
+    ];
+    corners
+        .into_iter()
+        .flat_map(|(x, y, from)| arc((x, y), r, from, from + 17))
+        .collect()
 }

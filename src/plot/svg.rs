@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use plotters::element::{Drawable, PointCollection};
 use plotters_backend::text_anchor::{HPos, VPos};
 use plotters_backend::{
-    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind,
-    FontFamily, FontStyle,
+    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend,
+    DrawingErrorKind, FontFamily, FontStyle,
 };
 
 use super::text;
@@ -19,7 +19,8 @@ pub(super) const SCALE: i32 = 8;
 
 /// What the sans-serif family falls back to is the viewer's business; mathematics asks for a face
 /// with a true italic first.
-const MATHS_FAMILY: &str = "'STIX Two Text','Latin Modern Roman',Cambria,'Times New Roman',serif";
+const MATHS_FAMILY: &str =
+    "'STIX Two Text','Latin Modern Roman',Cambria,'Times New Roman',serif";
 
 type Drawn = Result<(), DrawingErrorKind<Infallible>>;
 
@@ -111,7 +112,10 @@ impl DrawingBackend for Svg<'_> {
     }
 
     fn draw_pixel(&mut self, (x, y): BackendCoord, color: BackendColor) -> Drawn {
-        self.push(&fill(color), &path(&[(x, y), (x + 1, y), (x + 1, y + 1), (x, y + 1)], true))
+        self.push(
+            &fill(color),
+            &path(&[(x, y), (x + 1, y), (x + 1, y + 1), (x, y + 1)], true),
+        )
     }
 
     fn draw_line<S: BackendStyle>(
@@ -161,7 +165,10 @@ impl DrawingBackend for Svg<'_> {
         } else {
             let width = style.stroke_width();
             self.push(
-                &format!(" fill=\"none\" stroke=\"{}\" stroke-width=\"{width}\"", hex(color)),
+                &format!(
+                    " fill=\"none\" stroke=\"{}\" stroke-width=\"{width}\"",
+                    hex(color)
+                ),
                 &element,
             )
         }

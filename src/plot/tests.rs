@@ -7,19 +7,17 @@ use nalgebra::{DMatrix, dmatrix, dvector};
 
 /// Points spread over the plane without a random number.
 fn spread(n: usize) -> DMatrix<f64> {
-    DMatrix::from_fn(n, 2, |i, j| ((i * (7 + 4 * j)) as f64 * 0.618_034).fract() * (1.0 + j as f64))
+    DMatrix::from_fn(n, 2, |i, j| {
+        ((i * (7 + 4 * j)) as f64 * 0.618_034).fract() * (1.0 + j as f64)
+    })
 }
 
 fn everything() -> Chart<'static> {
     let x = spread(60);
     let labels: Vec<usize> = (0..60).map(|i| i % 9).collect();
-    let r = DMatrix::from_fn(
-        60,
-        2,
-        |i, k| {
-            if k == 0 { i as f64 / 60.0 } else { 1.0 - i as f64 / 60.0 }
-        },
-    );
+    let r = DMatrix::from_fn(60, 2, |i, k| {
+        if k == 0 { i as f64 / 60.0 } else { 1.0 - i as f64 / 60.0 }
+    });
     let line = [(0.0, 0.2), (0.5, 0.9), (1.0, 0.4)];
     Chart::new("a <b> & c", "x_n")
         .heading("all & sundry")
@@ -59,7 +57,10 @@ fn model() -> Diagram {
 
 #[test]
 fn the_same_figure_gives_the_same_bytes() {
-    assert_eq!(everything().to_svg().expect("draws"), everything().to_svg().expect("draws"));
+    assert_eq!(
+        everything().to_svg().expect("draws"),
+        everything().to_svg().expect("draws")
+    );
     assert_eq!(model().to_svg().expect("draws"), model().to_svg().expect("draws"));
 }
 
@@ -74,7 +75,11 @@ fn noise_in_the_last_bits_does_not_show() {
                 0.9,
                 Colour::Ink,
             )
-            .contours(|x, y| (x * x + y * y) * (1.0 + noise), &[0.25, 1.0], Colour::Ink)
+            .contours(
+                |x, y| (x * x + y * y) * (1.0 + noise),
+                &[0.25, 1.0],
+                Colour::Ink,
+            )
             .x_range(0.0..1.0)
             .y_range(0.0..2.0)
             .to_svg()
@@ -86,7 +91,9 @@ fn noise_in_the_last_bits_does_not_show() {
 
 #[test]
 fn nothing_lies_behind_a_figure_and_its_text_is_escaped() {
-    for svg in [everything().to_svg().expect("draws"), model().to_svg().expect("draws")] {
+    for svg in
+        [everything().to_svg().expect("draws"), model().to_svg().expect("draws")]
+    {
         assert!(!svg.contains("<rect"), "{svg}");
         assert!(svg.contains("viewBox"));
         let bare = svg.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "");
@@ -132,7 +139,8 @@ fn what_lies_outside_a_fixed_range_is_not_drawn() {
             .expect("draws")
     };
     let inside = [(0.5, 0.5), (1.0, 0.0)];
-    let beyond = [(0.5, 0.5), (1.0, 0.0), (1.1, 0.5), (0.5, -1e300), (f64::MAX, f64::MIN)];
+    let beyond =
+        [(0.5, 0.5), (1.0, 0.0), (1.1, 0.5), (0.5, -1e300), (f64::MAX, f64::MIN)];
     assert_eq!(chart(&inside), chart(&beyond));
     let line = [(-1e308, 0.5), (1e308, 0.5)];
     let svg = Chart::new("x", "y")
@@ -145,7 +153,9 @@ fn what_lies_outside_a_fixed_range_is_not_drawn() {
 
 #[test]
 fn the_legend_is_there_unless_hidden() {
-    let chart = || Chart::new("x", "y").line("the label", [(0.0, 0.0), (1.0, 1.0)], Colour::Ink);
+    let chart = || {
+        Chart::new("x", "y").line("the label", [(0.0, 0.0), (1.0, 1.0)], Colour::Ink)
+    };
     let places = [
         Legend::Auto,
         Legend::Above,
@@ -155,9 +165,18 @@ fn the_legend_is_there_unless_hidden() {
         Legend::BottomRight,
     ];
     for place in places {
-        assert!(chart().legend(place).to_svg().expect("draws").contains("the label"), "{place:?}");
+        assert!(
+            chart().legend(place).to_svg().expect("draws").contains("the label"),
+            "{place:?}"
+        );
     }
-    assert!(!chart().legend(Legend::Hidden).to_svg().expect("draws").contains("the label"));
+    assert!(
+        !chart()
+            .legend(Legend::Hidden)
+            .to_svg()
+            .expect("draws")
+            .contains("the label")
+    );
     // The rising line leaves the top left free, and passes through the top right.
     let auto = chart().to_svg().expect("draws");
     assert_eq!(auto, chart().legend(Legend::TopLeft).to_svg().expect("draws"));
@@ -170,12 +189,20 @@ fn equal_aspect_draws_a_round_gaussian_round() {
         .equal_aspect()
         .x_range(-5.0..5.0)
         .y_range(-2.0..2.0)
-        .ellipse(&dvector![0.0, 0.0], &dmatrix![1.0, 0.0; 0.0, 1.0], 0.5, Colour::component(0))
+        .ellipse(
+            &dvector![0.0, 0.0],
+            &dmatrix![1.0, 0.0; 0.0, 1.0],
+            0.5,
+            Colour::component(0),
+        )
         .to_svg()
         .expect("draws");
     let path = svg.lines().find(|l| l.ends_with("z\"/>")).expect("a closed path");
     let numbers = path
-        .replace(['M', 'l', 'z', '"', '=', '<', '>', '/', 'd', 'p', 'a', 't', 'h'], " ")
+        .replace(
+            ['M', 'l', 'z', '"', '=', '<', '>', '/', 'd', 'p', 'a', 't', 'h'],
+            " ",
+        )
         .replace('-', " -");
     let steps: Vec<i32> =
         numbers.split_whitespace().map(|n| n.parse().expect("a number")).collect();
@@ -184,8 +211,9 @@ fn equal_aspect_draws_a_round_gaussian_round() {
         at = (at.0 + step[0], at.1 + step[1]);
         spots.push(at);
     }
-    let size =
-        |values: Vec<i32>| values.iter().max().expect("some") - values.iter().min().expect("some");
+    let size = |values: Vec<i32>| {
+        values.iter().max().expect("some") - values.iter().min().expect("some")
+    };
     let width = size(spots.iter().map(|s| s.0).collect());
     let height = size(spots.iter().map(|s| s.1).collect());
     assert!((width - height).abs() <= 2 && width > 100, "{width} × {height}");
@@ -193,17 +221,21 @@ fn equal_aspect_draws_a_round_gaussian_round() {
 
 #[test]
 fn files_are_written_where_asked_and_only_under_plain_names() {
-    let folder = std::env::temp_dir().join(format!("mixtures-plot-{}", std::process::id()));
+    let folder =
+        std::env::temp_dir().join(format!("mixtures-plot-{}", std::process::id()));
     let chart = everything();
     chart.save_in(&folder, "ch00-test").expect("writes");
-    let written = std::fs::read_to_string(folder.join("ch00-test.svg")).expect("is there");
+    let written =
+        std::fs::read_to_string(folder.join("ch00-test.svg")).expect("is there");
     assert_eq!(written, chart.to_svg().expect("draws"));
     model().save_in(&folder, "model").expect("writes");
     for name in ["", "../up", "a/b", "a\\b", "a.svg", ".hidden", "ü"] {
         let error = chart.save_in(&folder, name).expect_err("a bad name");
         assert!(error.to_string().contains("a name is made of"), "{error}");
     }
-    let blocked = chart.save_in(folder.join("model.svg"), "x").expect_err("a file is no folder");
+    let blocked = chart
+        .save_in(folder.join("model.svg"), "x")
+        .expect_err("a file is no folder");
     assert!(blocked.to_string().contains("cannot write"), "{blocked}");
     std::fs::remove_dir_all(&folder).expect("can be removed");
     if std::env::var_os("MIXTURES_FIGURES").is_none() {
@@ -218,14 +250,20 @@ fn labels_of_ticks_have_room_at_the_left() {
         Chart::new("x", "y").line("", wide(-1e4), Colour::Ink),
         Chart::new("x", "y").line("", wide(123_456.0), Colour::Ink),
         // Widened to equal units, the range reaches negative numbers that the data do not have.
-        Chart::new("x", "y").equal_aspect().line("", [(0.0, 0.1), (9.0, 1.0)], Colour::Ink),
+        Chart::new("x", "y").equal_aspect().line(
+            "",
+            [(0.0, 0.1), (9.0, 1.0)],
+            Colour::Ink,
+        ),
     ] {
         let svg = chart.to_svg().expect("draws");
-        let ends = svg.split("text-anchor=\"end\">").nth(1).expect("labels of the y axis");
+        let ends =
+            svg.split("text-anchor=\"end\">").nth(1).expect("labels of the y axis");
         let ends = ends.split("</g>").next().expect("one group");
         assert!(ends.lines().count() > 3, "{ends}");
         for line in ends.lines().filter(|line| line.starts_with("<text")) {
-            let x: f64 = line.split('"').nth(1).expect("x").parse().expect("a number");
+            let x: f64 =
+                line.split('"').nth(1).expect("x").parse().expect("a number");
             let label = line.split(['>', '<']).nth(2).expect("a label");
             assert!(x / 8.0 >= super::text::width(label, 14.0), "{label} at {x}");
         }

@@ -28,7 +28,9 @@ fn runs(label: &str) -> Vec<(Shift, String)> {
             }
             ('_' | '^', Some(first)) if !first.is_whitespace() => {
                 let shift = if c == '_' { Shift::Sub } else { Shift::Super };
-                if let (Some(body), Some(end)) = (after.strip_prefix('{'), after.find('}')) {
+                if let (Some(body), Some(end)) =
+                    (after.strip_prefix('{'), after.find('}'))
+                {
                     append(shift, &body[..end - 1]);
                     rest = &after[end + 1..];
                 } else {
@@ -111,7 +113,9 @@ pub(super) fn width(label: &str, size: f64) -> f64 {
 
 fn ems(c: char) -> f64 {
     match c {
-        'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | '\u{2009}' => 0.3,
+        'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | '\u{2009}' => {
+            0.3
+        }
         ' ' | 'f' | 'r' | 't' | 'I' | '(' | ')' | '[' | ']' | '-' | '/' => 0.38,
         'm' | 'w' | 'M' | 'W' | '@' | '%' => 0.9,
         '−' | '+' | '=' | '<' | '>' | '×' => 0.7,
@@ -190,7 +194,10 @@ mod tests {
             to_svg("{open _{x", 100.0, false),
             "{open <tspan dy=\"20\" font-size=\"72\">{</tspan><tspan dy=\"-20\">x</tspan>"
         );
-        assert_eq!(to_svg("Σ", 100.0, true), "<tspan font-style=\"normal\">Σ</tspan>");
+        assert_eq!(
+            to_svg("Σ", 100.0, true),
+            "<tspan font-style=\"normal\">Σ</tspan>"
+        );
     }
 
     #[test]

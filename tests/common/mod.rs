@@ -20,10 +20,16 @@ pub fn gradient(f: impl Fn(&DVector<f64>) -> f64, at: &DVector<f64>) -> DVector<
 }
 
 /// The gradient of `f` with respect to each entry of a matrix, all entries taken as independent.
-pub fn matrix_gradient(f: impl Fn(&DMatrix<f64>) -> f64, at: &DMatrix<f64>) -> DMatrix<f64> {
+pub fn matrix_gradient(
+    f: impl Fn(&DMatrix<f64>) -> f64,
+    at: &DMatrix<f64>,
+) -> DMatrix<f64> {
     let (rows, columns) = at.shape();
     let flat = DVector::from_column_slice(at.as_slice());
-    let g = gradient(|v| f(&DMatrix::from_column_slice(rows, columns, v.as_slice())), &flat);
+    let g = gradient(
+        |v| f(&DMatrix::from_column_slice(rows, columns, v.as_slice())),
+        &flat,
+    );
     DMatrix::from_column_slice(rows, columns, g.as_slice())
 }
 
@@ -46,14 +52,22 @@ pub fn random_covariance(d: usize, rng: &mut Rng) -> DMatrix<f64> {
 }
 
 /// N(x | μ, Σ) as the formula stands, by inverse and determinant.
-pub fn plain_density(x: &DVector<f64>, mean: &DVector<f64>, sigma: &DMatrix<f64>) -> f64 {
+pub fn plain_density(
+    x: &DVector<f64>,
+    mean: &DVector<f64>,
+    sigma: &DMatrix<f64>,
+) -> f64 {
     let v = x - mean;
     let squared = v.dot(&(sigma.clone().try_inverse().unwrap() * &v));
     (-0.5 * squared).exp() / (sigma * std::f64::consts::TAU).determinant().sqrt()
 }
 
 /// ln N(x | μ, Σ), by inverse and determinant, for points so far away that the density underflows.
-pub fn plain_log_density(x: &DVector<f64>, mean: &DVector<f64>, sigma: &DMatrix<f64>) -> f64 {
+pub fn plain_log_density(
+    x: &DVector<f64>,
+    mean: &DVector<f64>,
+    sigma: &DMatrix<f64>,
+) -> f64 {
     let v = x - mean;
     let squared = v.dot(&(sigma.clone().try_inverse().unwrap() * &v));
     -0.5 * (squared + (sigma * std::f64::consts::TAU).determinant().ln())
@@ -76,5 +90,8 @@ pub fn mean_and_error(values: &[f64]) -> (f64, f64) {
 #[track_caller]
 pub fn assert_mean(values: &[f64], expected: f64) {
     let (mean, error) = mean_and_error(values);
-    assert!((mean - expected).abs() < 5.0 * error, "{mean} ± {error} against {expected}");
+    assert!(
+        (mean - expected).abs() < 5.0 * error,
+        "{mean} ± {error} against {expected}"
+    );
 }

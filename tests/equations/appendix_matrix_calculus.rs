@@ -21,7 +21,11 @@ fn grad_quadratic() {
     let numeric = gradient(|v| v.dot(&(&a * v)), &v);
     assert_relative_eq!(numeric, (&a + a.transpose()) * &v, epsilon = 1e-8);
     let s = random_covariance(4, &mut rng);
-    assert_relative_eq!(gradient(|v| v.dot(&(&s * v)), &v), &s * &v * 2.0, epsilon = 1e-8);
+    assert_relative_eq!(
+        gradient(|v| v.dot(&(&s * v)), &v),
+        &s * &v * 2.0,
+        epsilon = 1e-8
+    );
 }
 
 #[test]
@@ -36,8 +40,9 @@ fn grad_trace() {
 fn differential_inverse() {
     let mut rng = rng(103);
     let (a, change) = (square(3, &mut rng), square(3, &mut rng));
-    let numeric =
-        |h: f64| (inverse(&(&a + &change * h)) - inverse(&(&a - &change * h))) / (2.0 * h);
+    let numeric = |h: f64| {
+        (inverse(&(&a + &change * h)) - inverse(&(&a - &change * h))) / (2.0 * h)
+    };
     let formula = -inverse(&a) * &change * inverse(&a);
     assert_relative_eq!(numeric(1e-5), formula, epsilon = 1e-8);
 }
@@ -47,16 +52,21 @@ fn grad_log_det() {
     let mut rng = rng(104);
     let (a, change) = (square(4, &mut rng), square(4, &mut rng));
     let f = |a: &DMatrix<f64>| a.determinant().ln();
-    assert_relative_eq!(matrix_gradient(f, &a), inverse(&a).transpose(), epsilon = 1e-8);
-    let along = gradient(|t: &DVector<f64>| f(&(&a + &change * t[0])), &dvector![0.0])[0];
+    assert_relative_eq!(
+        matrix_gradient(f, &a),
+        inverse(&a).transpose(),
+        epsilon = 1e-8
+    );
+    let along =
+        gradient(|t: &DVector<f64>| f(&(&a + &change * t[0])), &dvector![0.0])[0];
     assert_relative_eq!(along, (inverse(&a) * change).trace(), epsilon = 1e-8);
 }
 
 #[test]
 fn grad_of_inverse() {
     let mut rng = rng(105);
-    let (sigma, weights) = (random_covariance(3, &mut rng), random_covariance(3, &mut rng));
-    // Any function will do: this one is neither linear nor symmetric in its argument's parts.
+    let (sigma, weights) = (random_covariance(3, &mut rng), square(3, &mut rng));
+    // Any function will do: this one's gradient is not symmetric.
     let f = |precision: &DMatrix<f64>| {
         precision.determinant().ln() - (&weights * precision * precision).trace()
     };
@@ -83,7 +93,8 @@ fn log_det_concave() {
     let f = |a: &DMatrix<f64>| a.determinant().ln();
     for d in 1..=5 {
         for _ in 0..50 {
-            let (a, b) = (random_covariance(d, &mut rng), random_covariance(d, &mut rng));
+            let (a, b) =
+                (random_covariance(d, &mut rng), random_covariance(d, &mut rng));
             for i in 1..10 {
                 let t = f64::from(i) / 10.0;
                 let between = f(&(&a * (1.0 - t) + &b * t));
@@ -101,14 +112,19 @@ fn lagrange() {
     let mut best = (f64::NEG_INFINITY, dvector![0.0, 0.0, 0.0]);
     for i in 1..steps {
         for j in 1..steps - i {
-            let p = dvector![i as f64, j as f64, (steps - i - j) as f64] / steps as f64;
+            let p =
+                dvector![i as f64, j as f64, (steps - i - j) as f64] / steps as f64;
             if f(&p) > best.0 {
                 best = (f(&p), p);
             }
         }
     }
     let g = gradient(f, &best.1);
-    assert!((g[0] - g[1]).abs() < 0.3 && (g[0] - g[2]).abs() < 0.3, "{g} at {}", best.1);
+    assert!(
+        (g[0] - g[1]).abs() < 0.3 && (g[0] - g[2]).abs() < 0.3,
+        "{g} at {}",
+        best.1
+    );
     let elsewhere = gradient(f, &dvector![0.3, 0.3, 0.4]);
     assert!((elsewhere[0] - elsewhere[1]).abs() > 1.0);
 }

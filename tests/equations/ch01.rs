@@ -6,13 +6,20 @@ use mixtures::{Gaussian, data};
 use crate::common::*;
 
 /// Points, and a mean and covariance that are not theirs.
-fn problem(d: usize, rng: &mut Rng) -> (Vec<DVector<f64>>, DVector<f64>, DMatrix<f64>) {
+fn problem(
+    d: usize,
+    rng: &mut Rng,
+) -> (Vec<DVector<f64>>, DVector<f64>, DMatrix<f64>) {
     let stretch = random_covariance(d, rng);
     let points = (0..30).map(|_| &stretch * noise(d, rng)).collect();
     (points, noise(d, rng), random_covariance(d, rng))
 }
 
-fn plain_log_likelihood(x: &[DVector<f64>], mean: &DVector<f64>, sigma: &DMatrix<f64>) -> f64 {
+fn plain_log_likelihood(
+    x: &[DVector<f64>],
+    mean: &DVector<f64>,
+    sigma: &DMatrix<f64>,
+) -> f64 {
     x.iter().map(|x| plain_density(x, mean, sigma).ln()).sum()
 }
 
@@ -31,14 +38,28 @@ fn covariance(x: &[DVector<f64>]) -> DMatrix<f64> {
 fn gaussian_density() {
     let (mean, sigma) = (dvector![1.0, -0.5], dmatrix![1.2, 0.7; 0.7, 0.9]);
     let gaussian = Gaussian::new(mean.clone(), sigma.clone()).unwrap();
-    let density = |a: f64, b: f64| gaussian.log_density(&dmatrix![a, b]).unwrap()[0].exp();
+    let density =
+        |a: f64, b: f64| gaussian.log_density(&dmatrix![a, b]).unwrap()[0].exp();
     let moment = |f: &dyn Fn(f64, f64) -> f64| {
-        integral(|a| integral(|b| f(a, b) * density(a, b), -10.0, 9.0, 150), -9.0, 11.0, 150)
+        integral(
+            |a| integral(|b| f(a, b) * density(a, b), -10.0, 9.0, 150),
+            -9.0,
+            11.0,
+            150,
+        )
     };
     assert_relative_eq!(moment(&|_, _| 1.0), 1.0, epsilon = 1e-12);
     assert_relative_eq!(moment(&|a, _| a), mean[0], epsilon = 1e-12);
-    assert_relative_eq!(moment(&|a, _| (a - 1.0).powi(2)), sigma[(0, 0)], epsilon = 1e-12);
-    assert_relative_eq!(moment(&|a, b| (a - 1.0) * (b + 0.5)), sigma[(0, 1)], epsilon = 1e-12);
+    assert_relative_eq!(
+        moment(&|a, _| (a - 1.0).powi(2)),
+        sigma[(0, 0)],
+        epsilon = 1e-12
+    );
+    assert_relative_eq!(
+        moment(&|a, b| (a - 1.0) * (b + 0.5)),
+        sigma[(0, 1)],
+        epsilon = 1e-12
+    );
 }
 
 /// The sum of the library's log densities is the formula in N, x̄ and S.
@@ -66,7 +87,8 @@ fn gaussian_log_likelihood() {
 fn gaussian_gradient_mean() {
     let (x, mu, sigma) = problem(3, &mut rng(12));
     let numeric = gradient(|mu| plain_log_likelihood(&x, mu, &sigma), &mu);
-    let formula = sigma.clone().try_inverse().unwrap() * (mean(&x) - &mu) * x.len() as f64;
+    let formula =
+        sigma.clone().try_inverse().unwrap() * (mean(&x) - &mu) * x.len() as f64;
     assert_relative_eq!(numeric, formula, max_relative = 1e-7);
 }
 
@@ -102,7 +124,8 @@ fn gaussian_mle() {
     let mut rng = rng(14);
     for trial in 0..10_000 {
         let size = 10.0_f64.powi(-(trial % 4));
-        let mean = fit.mean() + noise(2, &mut rng).component_mul(&dvector![1.0, 10.0]) * size;
+        let mean = fit.mean()
+            + noise(2, &mut rng).component_mul(&dvector![1.0, 10.0]) * size;
         let stretch = DMatrix::identity(2, 2)
             + (random_covariance(2, &mut rng) - DMatrix::identity(2, 2)) * size;
         let sigma = &stretch * fit.covariance() * stretch.transpose();
@@ -122,7 +145,11 @@ fn whitened_density() {
         let gaussian = Gaussian::new(mu.clone(), sigma.clone()).unwrap();
         for x in x {
             let ours = gaussian.log_density(&x.transpose()).unwrap()[0];
-            assert_relative_eq!(ours, plain_density(&x, &mu, &sigma).ln(), max_relative = 1e-10);
+            assert_relative_eq!(
+                ours,
+                plain_density(&x, &mu, &sigma).ln(),
+                max_relative = 1e-10
+            );
         }
     }
 }
@@ -130,7 +157,8 @@ fn whitened_density() {
 #[test]
 fn ellipse_mass() {
     let mut rng = rng(16);
-    let gaussian = Gaussian::new(dvector![3.0, 1.0], dmatrix![1.5, 1.4; 1.4, 1.5]).unwrap();
+    let gaussian =
+        Gaussian::new(dvector![3.0, 1.0], dmatrix![1.5, 1.4; 1.4, 1.5]).unwrap();
     let precision = gaussian.covariance().clone().try_inverse().unwrap();
     let squared: Vec<f64> = points(&gaussian.sample(40_000, &mut rng))
         .iter()
@@ -138,8 +166,10 @@ fn ellipse_mass() {
         .collect();
     for mass in [0.1, 0.5, 0.9, 0.99] {
         let radius_squared = -2.0 * f64::ln(1.0 - mass);
-        let inside: Vec<f64> =
-            squared.iter().map(|s| f64::from(u8::from(*s <= radius_squared))).collect();
+        let inside: Vec<f64> = squared
+            .iter()
+            .map(|s| f64::from(u8::from(*s <= radius_squared)))
+            .collect();
         assert_mean(&inside, mass);
     }
 }

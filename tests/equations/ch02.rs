@@ -92,8 +92,10 @@ fn recentring() {
     let (_, s_new, t_new) = plain(&points, &new);
     let delta = &old - &new;
     assert_relative_eq!(&s + &delta * w, s_new, epsilon = 1e-11);
-    let formula =
-        t + &s * delta.transpose() + &delta * s.transpose() + &delta * delta.transpose() * w;
+    let formula = t
+        + &s * delta.transpose()
+        + &delta * s.transpose()
+        + &delta * delta.transpose() * w;
     assert_relative_eq!(formula, t_new, epsilon = 1e-10);
     // The library moves the centre when it merges into an accumulator with another one.
     let mut moved = Moments::about(new);
@@ -110,7 +112,8 @@ fn scatter_of_a_union() {
     let scatter = |points: &Weighted| plain(points, &plain_mean(points)).2;
     let (wa, wb) = (plain(&a, &plain_mean(&a)).0, plain(&b, &plain_mean(&b)).0);
     let gap = plain_mean(&a) - plain_mean(&b);
-    let formula = scatter(&a) + scatter(&b) + &gap * gap.transpose() * (wa * wb / (wa + wb));
+    let formula =
+        scatter(&a) + scatter(&b) + &gap * gap.transpose() * (wa * wb / (wa + wb));
     assert_relative_eq!(scatter(&both), formula, epsilon = 1e-10);
     let mut ours = gather(&a, &a[0].0);
     ours.merge(&gather(&b, &b[0].0)).unwrap();

@@ -13,7 +13,10 @@ fn truth() -> GaussianMixture {
 
 fn plain_mixture_density(m: &GaussianMixture, x: &DVector<f64>) -> f64 {
     (0..m.weights().len())
-        .map(|k| m.weights()[k] * plain_density(x, &m.means().row(k).transpose(), m.covariance(k)))
+        .map(|k| {
+            m.weights()[k]
+                * plain_density(x, &m.means().row(k).transpose(), m.covariance(k))
+        })
         .sum()
 }
 
@@ -23,10 +26,15 @@ fn mixture_density() {
     let m = truth();
     for x in points(&data::notebook().rows(0, 200).into_owned()) {
         let ours = m.log_density(&x.transpose()).unwrap()[0];
-        assert_relative_eq!(ours, plain_mixture_density(&m, &x).ln(), max_relative = 1e-10);
+        assert_relative_eq!(
+            ours,
+            plain_mixture_density(&m, &x).ln(),
+            max_relative = 1e-10
+        );
     }
     let density = |a: f64, b: f64| m.log_density(&dmatrix![a, b]).unwrap()[0].exp();
-    let mass = integral(|a| integral(|b| density(a, b), -9.0, 12.0, 250), -12.0, 14.0, 300);
+    let mass =
+        integral(|a| integral(|b| density(a, b), -9.0, 12.0, 250), -12.0, 14.0, 300);
     assert_relative_eq!(mass, 1.0, epsilon = 1e-10);
 }
 
@@ -34,7 +42,8 @@ fn mixture_density() {
 fn mixture_moments() {
     let m = truth();
     let (x, _) = m.sample(40_000, &mut rng(31));
-    let mean: DVector<f64> = (0..3).map(|k| m.means().row(k).transpose() * m.weights()[k]).sum();
+    let mean: DVector<f64> =
+        (0..3).map(|k| m.means().row(k).transpose() * m.weights()[k]).sum();
     let covariance: DMatrix<f64> = (0..3)
         .map(|k| {
             let gap = m.means().row(k).transpose() - &mean;
@@ -44,8 +53,10 @@ fn mixture_moments() {
     for i in 0..2 {
         assert_mean(x.column(i).as_slice(), mean[i]);
         for j in 0..2 {
-            let products: Vec<f64> =
-                x.row_iter().map(|row| (row[i] - mean[i]) * (row[j] - mean[j])).collect();
+            let products: Vec<f64> = x
+                .row_iter()
+                .map(|row| (row[i] - mean[i]) * (row[j] - mean[j]))
+                .collect();
             assert_mean(&products, covariance[(i, j)]);
         }
     }
@@ -72,7 +83,11 @@ fn complete_log_likelihood() {
             plain_complete(&m, &rows, &z).exp()
         })
         .sum();
-    assert_relative_eq!(total.ln(), m.log_density(&x).unwrap().sum(), max_relative = 1e-12);
+    assert_relative_eq!(
+        total.ln(),
+        m.log_density(&x).unwrap().sum(),
+        max_relative = 1e-12
+    );
 }
 
 /// Weights, means and covariances of a mixture, each moved a little.
@@ -116,8 +131,13 @@ fn complete_mle() {
 fn mixture_log_likelihood() {
     let m = truth();
     let x = data::notebook();
-    let plain: f64 = points(&x).iter().map(|x| plain_mixture_density(&m, x).ln()).sum();
-    assert_relative_eq!(m.log_density(&x).unwrap().sum(), plain, max_relative = 1e-12);
+    let plain: f64 =
+        points(&x).iter().map(|x| plain_mixture_density(&m, x).ln()).sum();
+    assert_relative_eq!(
+        m.log_density(&x).unwrap().sum(),
+        plain,
+        max_relative = 1e-12
+    );
     let summary = mixtures::e_step(&m, &x, None).unwrap();
     assert_relative_eq!(summary.log_likelihood(), plain, max_relative = 1e-12);
 }
@@ -143,20 +163,32 @@ fn label_symmetry() {
 fn log_sum_exp() {
     let mut rng = rng(34);
     for _ in 0..1000 {
-        let values: Vec<f64> = (0..5).map(|_| rng.random_range(-30.0..30.0)).collect();
+        let values: Vec<f64> =
+            (0..5).map(|_| rng.random_range(-30.0..30.0)).collect();
         let ours = math::log_sum_exp(&values);
         let plain = values.iter().map(|v| v.exp()).sum::<f64>().ln();
         assert_relative_eq!(ours, plain, max_relative = 1e-12, epsilon = 1e-12);
         let largest = values.iter().copied().fold(f64::MIN, f64::max);
         assert!(ours >= largest && ours <= largest + 5.0_f64.ln());
         let far: Vec<f64> = values.iter().map(|v| v - 5000.0).collect();
-        assert_relative_eq!(math::log_sum_exp(&far), ours - 5000.0, max_relative = 1e-12);
+        assert_relative_eq!(
+            math::log_sum_exp(&far),
+            ours - 5000.0,
+            max_relative = 1e-12
+        );
     }
-    assert_relative_eq!(math::log_sum_exp(&[3.0; 7]), 3.0 + 7.0_f64.ln(), max_relative = 1e-15);
+    assert_relative_eq!(
+        math::log_sum_exp(&[3.0; 7]),
+        3.0 + 7.0_f64.ln(),
+        max_relative = 1e-15
+    );
     let gaussian = Gaussian::new(dvector![0.0], dmatrix![1.0]).unwrap();
     let alone = gaussian.log_density(&dmatrix![60.0]).unwrap()[0];
-    let mixture =
-        GaussianMixture::new(dvector![0.5, 0.5], dmatrix![0.0; 0.0], vec![dmatrix![1.0]; 2])
-            .unwrap();
+    let mixture = GaussianMixture::new(
+        dvector![0.5, 0.5],
+        dmatrix![0.0; 0.0],
+        vec![dmatrix![1.0]; 2],
+    )
+    .unwrap();
     assert_eq!(mixture.log_density(&dmatrix![60.0]).unwrap()[0], alone);
 }

@@ -49,7 +49,8 @@ fn with(
 ) -> GaussianMixture {
     let mut means = m.means().clone();
     means.set_row(k, &mean.transpose());
-    let mut covariances: Vec<_> = (0..m.weights().len()).map(|k| m.covariance(k).clone()).collect();
+    let mut covariances: Vec<_> =
+        (0..m.weights().len()).map(|k| m.covariance(k).clone()).collect();
     covariances[k] = (sigma + sigma.transpose()) * 0.5;
     GaussianMixture::new(m.weights().clone(), means, covariances).unwrap()
 }
@@ -100,7 +101,8 @@ fn mixture_gradient() {
             sigma[(1, 1)]
         ];
         let term = |p: &DVector<f64>, n: usize| {
-            let (mean, sigma) = (dvector![p[1], p[2]], dmatrix![p[3], p[4]; p[4], p[5]]);
+            let (mean, sigma) =
+                (dvector![p[1], p[2]], dmatrix![p[3], p[4]; p[4], p[5]]);
             p[0] + plain_density(&x.row(n).transpose(), &mean, &sigma).ln()
         };
         let joint = plain_joint(&m, &x);
@@ -109,9 +111,14 @@ fn mixture_gradient() {
                 .map(|n| (joint.row(n).sum() - joint[(n, k)] + term(p, n).exp()).ln())
                 .sum()
         };
-        let shared =
-            |p: &DVector<f64>| -> f64 { (0..x.nrows()).map(|n| r[(n, k)] * term(p, n)).sum() };
-        assert_relative_eq!(gradient(whole, &at), gradient(shared, &at), epsilon = 1e-6);
+        let shared = |p: &DVector<f64>| -> f64 {
+            (0..x.nrows()).map(|n| r[(n, k)] * term(p, n)).sum()
+        };
+        assert_relative_eq!(
+            gradient(whole, &at),
+            gradient(shared, &at),
+            epsilon = 1e-6
+        );
     }
 }
 
@@ -121,8 +128,10 @@ fn mixture_gradient_mean() {
     let r = m.responsibilities(&x).unwrap();
     for k in 0..3 {
         let mean = m.means().row(k).transpose();
-        let numeric =
-            gradient(|mean| plain_log_likelihood(&with(&m, k, mean, m.covariance(k)), &x), &mean);
+        let numeric = gradient(
+            |mean| plain_log_likelihood(&with(&m, k, mean, m.covariance(k)), &x),
+            &mean,
+        );
         let sum: DVector<f64> =
             (0..x.nrows()).map(|n| (x.row(n).transpose() - &mean) * r[(n, k)]).sum();
         let formula = m.covariance(k).clone().try_inverse().unwrap() * sum;
@@ -154,7 +163,8 @@ fn mixture_gradient_precision() {
 
 /// One update of the library, from the same start.
 fn one_update(m: &GaussianMixture, x: &DMatrix<f64>) -> GaussianMixture {
-    let em = Em::new(3).start(Start::Given(m.clone())).max_iterations(1).tolerance(0.0);
+    let em =
+        Em::new(3).start(Start::Given(m.clone())).max_iterations(1).tolerance(0.0);
     em.fit(x).unwrap().mixture
 }
 
@@ -169,20 +179,29 @@ fn em_update_components() {
         let share = r.column(k);
         let mean = x.transpose() * share / share.sum();
         let residuals = DMatrix::from_fn(x.nrows(), 2, |n, j| x[(n, j)] - mean[j]);
-        let weighted = DMatrix::from_fn(x.nrows(), 2, |n, j| share[n] * residuals[(n, j)]);
+        let weighted =
+            DMatrix::from_fn(x.nrows(), 2, |n, j| share[n] * residuals[(n, j)]);
         let sigma = weighted.transpose() * residuals / share.sum();
-        assert_relative_eq!(next.means().row(k).transpose(), mean, max_relative = 1e-10);
+        assert_relative_eq!(
+            next.means().row(k).transpose(),
+            mean,
+            max_relative = 1e-10
+        );
         assert_relative_eq!(*next.covariance(k), sigma, max_relative = 1e-9);
         let shared = |mean: &DVector<f64>, sigma: &DMatrix<f64>| -> f64 {
             (0..x.nrows())
-                .map(|n| share[n] * plain_density(&x.row(n).transpose(), mean, sigma).ln())
+                .map(|n| {
+                    share[n] * plain_density(&x.row(n).transpose(), mean, sigma).ln()
+                })
                 .sum()
         };
         let slope = gradient(|mean| shared(mean, &sigma), &mean);
         assert!(slope.amax() < 1e-7, "{slope}");
         let precision = sigma.clone().try_inverse().unwrap();
-        let slope =
-            matrix_gradient(|p| shared(&mean, &p.clone().try_inverse().unwrap()), &precision);
+        let slope = matrix_gradient(
+            |p| shared(&mean, &p.clone().try_inverse().unwrap()),
+            &precision,
+        );
         assert!(slope.amax() < 1e-6, "{slope}");
     }
 }
@@ -194,9 +213,15 @@ fn em_update_weights() {
     let weights = &counts / x.nrows() as f64;
     assert_relative_eq!(*one_update(&m, &x).weights(), weights, max_relative = 1e-10);
     assert_relative_eq!(weights.sum(), 1.0, max_relative = 1e-14);
-    let shared = |p: &DVector<f64>| -> f64 { counts.iter().zip(p).map(|(c, p)| c * p.ln()).sum() };
+    let shared = |p: &DVector<f64>| -> f64 {
+        counts.iter().zip(p).map(|(c, p)| c * p.ln()).sum()
+    };
     let slope = gradient(shared, &weights);
-    assert_relative_eq!(slope, DVector::from_element(3, x.nrows() as f64), max_relative = 1e-8);
+    assert_relative_eq!(
+        slope,
+        DVector::from_element(3, x.nrows() as f64),
+        max_relative = 1e-8
+    );
     for other in [dvector![0.4, 0.3, 0.3], m.weights().clone()] {
         assert!(shared(&other) < shared(&weights));
     }

@@ -51,7 +51,9 @@ impl Problem {
         let mut rng = rng(seed);
         let x = data::notebook().rows(0, 80).into_owned();
         let q = DMatrix::from_rows(
-            &(0..80).map(|_| distribution(3, &mut rng).transpose()).collect::<Vec<_>>(),
+            &(0..80)
+                .map(|_| distribution(3, &mut rng).transpose())
+                .collect::<Vec<_>>(),
         );
         Problem { m: mixture_from(&random_parameters(&mut rng)), x, q }
     }
@@ -71,7 +73,8 @@ fn mixture_from(p: &DVector<f64>) -> GaussianMixture {
     let weights = p.rows(0, 3).map(f64::exp);
     let covariances = (0..3)
         .map(|k| {
-            let l = dmatrix![p[9 + 3 * k].exp(), 0.0; p[10 + 3 * k], p[11 + 3 * k].exp()];
+            let l =
+                dmatrix![p[9 + 3 * k].exp(), 0.0; p[10 + 3 * k], p[11 + 3 * k].exp()];
             &l * l.transpose()
         })
         .collect();
@@ -81,7 +84,8 @@ fn mixture_from(p: &DVector<f64>) -> GaussianMixture {
 
 fn log_joint(m: &GaussianMixture, x: &DMatrix<f64>, n: usize, k: usize) -> f64 {
     let mean = m.means().row(k).transpose();
-    m.weights()[k].ln() + plain_log_density(&x.row(n).transpose(), &mean, m.covariance(k))
+    m.weights()[k].ln()
+        + plain_log_density(&x.row(n).transpose(), &mean, m.covariance(k))
 }
 
 /// F(q, θ), term by term.
@@ -95,7 +99,12 @@ fn bound(q: &DMatrix<f64>, m: &GaussianMixture, x: &DMatrix<f64>) -> f64 {
 
 fn plain_log_likelihood(m: &GaussianMixture, x: &DMatrix<f64>) -> f64 {
     (0..x.nrows())
-        .map(|n| (0..m.weights().len()).map(|k| log_joint(m, x, n, k).exp()).sum::<f64>().ln())
+        .map(|n| {
+            (0..m.weights().len())
+                .map(|k| log_joint(m, x, n, k).exp())
+                .sum::<f64>()
+                .ln()
+        })
         .sum()
 }
 
@@ -104,9 +113,11 @@ fn total_kl(q: &DMatrix<f64>, m: &GaussianMixture, x: &DMatrix<f64>) -> f64 {
     (0..x.nrows())
         .map(|n| {
             let row: Vec<f64> = q.row(n).iter().copied().collect();
-            let joint: Vec<f64> = (0..q.ncols()).map(|k| log_joint(m, x, n, k)).collect();
+            let joint: Vec<f64> =
+                (0..q.ncols()).map(|k| log_joint(m, x, n, k)).collect();
             let largest = joint.iter().copied().fold(f64::MIN, f64::max);
-            let evidence = largest + joint.iter().map(|j| (j - largest).exp()).sum::<f64>().ln();
+            let evidence =
+                largest + joint.iter().map(|j| (j - largest).exp()).sum::<f64>().ln();
             let terms = joint.iter().zip(&row).filter(|(_, q)| **q > 0.0);
             terms.map(|(j, q)| q * (q.ln() - (j - evidence))).sum::<f64>()
         })
@@ -117,7 +128,10 @@ fn total_kl(q: &DMatrix<f64>, m: &GaussianMixture, x: &DMatrix<f64>) -> f64 {
 fn lower_bound() {
     for seed in 530..540 {
         let Problem { x, m, q } = Problem::new(seed);
-        assert!(bound(&q, &m, &x) < m.log_density(&x).unwrap().sum());
+        let log_likelihood = m.log_density(&x).unwrap().sum();
+        assert!(bound(&q, &m, &x) < log_likelihood);
+        let r = m.responsibilities(&x).unwrap();
+        assert_relative_eq!(bound(&r, &m, &x), log_likelihood, max_relative = 1e-12);
     }
 }
 
@@ -136,7 +150,8 @@ fn m_step_maximises() {
     let mut rng = rng(55);
     let Problem { x, q, .. } = Problem::new(550);
     let counts = q.row_sum().transpose();
-    let means = DMatrix::from_fn(3, 2, |k, j| q.column(k).dot(&x.column(j)) / counts[k]);
+    let means =
+        DMatrix::from_fn(3, 2, |k, j| q.column(k).dot(&x.column(j)) / counts[k]);
     let covariances: Vec<DMatrix<f64>> = (0..3)
         .map(|k| {
             let terms = (0..x.nrows()).map(|n| {
@@ -146,8 +161,12 @@ fn m_step_maximises() {
             terms.sum()
         })
         .collect();
-    let best =
-        GaussianMixture::new(&counts / counts.sum(), means.clone(), covariances.clone()).unwrap();
+    let best = GaussianMixture::new(
+        &counts / counts.sum(),
+        means.clone(),
+        covariances.clone(),
+    )
+    .unwrap();
     let mut at = DVector::zeros(18);
     for k in 0..3 {
         at[k] = best.weights()[k].ln();
@@ -174,10 +193,18 @@ fn bound_touches() {
     let at = random_parameters(&mut rng);
     let r = mixture_from(&at).responsibilities(&x).unwrap();
     let touch = bound(&r, &mixture_from(&at), &x);
-    assert_relative_eq!(touch, plain_log_likelihood(&mixture_from(&at), &x), max_relative = 1e-12);
+    assert_relative_eq!(
+        touch,
+        plain_log_likelihood(&mixture_from(&at), &x),
+        max_relative = 1e-12
+    );
     let of_bound = gradient(|p| bound(&r, &mixture_from(p), &x), &at);
     let of_likelihood = gradient(|p| plain_log_likelihood(&mixture_from(p), &x), &at);
-    assert_relative_eq!(of_bound, of_likelihood, epsilon = 1e-6 * of_likelihood.amax());
+    assert_relative_eq!(
+        of_bound,
+        of_likelihood,
+        epsilon = 1e-6 * of_likelihood.amax()
+    );
 }
 
 /// The library's gain is the rise of the bound and the divergence, each computed by itself.
@@ -186,14 +213,21 @@ fn em_climbs() {
     let Problem { x, m, .. } = Problem::new(570);
     let mut before = m;
     for _ in 0..10 {
-        let em = Em::new(3).start(Start::Given(before.clone())).max_iterations(1).tolerance(0.0);
+        let em = Em::new(3)
+            .start(Start::Given(before.clone()))
+            .max_iterations(1)
+            .tolerance(0.0);
         let fit = em.fit(&x).unwrap();
         let after = fit.mixture;
         let r = before.responsibilities(&x).unwrap();
         let rise = bound(&r, &after, &x) - bound(&r, &before, &x);
         let bonus = total_kl(&r, &after, &x);
         assert!(rise > -1e-10 && bonus > -1e-10, "{rise} {bonus}");
-        assert_relative_eq!(fit.trace[1] - fit.trace[0], rise + bonus, epsilon = 1e-10);
+        assert_relative_eq!(
+            fit.trace[1] - fit.trace[0],
+            rise + bonus,
+            epsilon = 1e-10
+        );
         before = after;
     }
 }
@@ -201,7 +235,9 @@ fn em_climbs() {
 /// Points of two standard normals at ±1, and their log likelihood as a function of μ.
 fn two_means() -> Vec<f64> {
     let mut rng = rng(58);
-    (0..300).map(|n| noise(1, &mut rng)[0] + if n % 2 == 0 { 1.0 } else { -1.0 }).collect()
+    (0..300)
+        .map(|n| noise(1, &mut rng)[0] + if n % 2 == 0 { 1.0 } else { -1.0 })
+        .collect()
 }
 
 fn two_means_log_likelihood(x: &[f64], mu: f64) -> f64 {
@@ -219,7 +255,12 @@ fn two_means_update() {
     let x = two_means();
     let rows = DMatrix::from_column_slice(x.len(), 1, &x);
     let model = |mu: f64| {
-        GaussianMixture::new(dvector![0.5, 0.5], dmatrix![-mu; mu], vec![dmatrix![1.0]; 2]).unwrap()
+        GaussianMixture::new(
+            dvector![0.5, 0.5],
+            dmatrix![-mu; mu],
+            vec![dmatrix![1.0]; 2],
+        )
+        .unwrap()
     };
     for start in [0.2, 0.7, 2.5] {
         let r = model(start).responsibilities(&rows).unwrap();
@@ -257,13 +298,16 @@ fn missing_information() {
     };
     let update = |p: &DVector<f64>| {
         let r = model(p).responsibilities(&rows).unwrap();
-        DVector::from_fn(2, |k, _| r.column(k).dot(&rows.column(0)) / r.column(k).sum())
+        DVector::from_fn(2, |k, _| {
+            r.column(k).dot(&rows.column(0)) / r.column(k).sum()
+        })
     };
     let peak = (0..5000).fold(dvector![-1.0, 1.0], |p, _| update(&p));
     let r = model(&peak).responsibilities(&rows).unwrap();
     let complete = -hessian(|p| bound(&r, &model(p), &rows), &peak);
     let observed = -hessian(|p| plain_log_likelihood(&model(p), &rows), &peak);
-    let formula = DMatrix::identity(2, 2) - complete.try_inverse().unwrap() * observed;
+    let formula =
+        DMatrix::identity(2, 2) - complete.try_inverse().unwrap() * observed;
     let jacobian = DMatrix::from_rows(&[
         gradient(|p| update(p)[0], &peak).transpose(),
         gradient(|p| update(p)[1], &peak).transpose(),
@@ -282,13 +326,16 @@ fn missing_information() {
 fn linear_rate() {
     let x = two_means();
     let peak = (0..5000).fold(1.0, |mu, _| tanh_update(&x, mu));
-    let rate = x.iter().map(|x| (x / (peak * x).cosh()).powi(2)).sum::<f64>() / x.len() as f64;
+    let rate = x.iter().map(|x| (x / (peak * x).cosh()).powi(2)).sum::<f64>()
+        / x.len() as f64;
     let slope = gradient(|p| tanh_update(&x, p[0]), &dvector![peak])[0];
     assert_relative_eq!(rate, slope, max_relative = 1e-8);
     let before = peak + 1e-3;
     let after = tanh_update(&x, before);
     assert_relative_eq!((after - peak) / (before - peak), rate, max_relative = 1e-2);
-    let gap = |mu: f64| two_means_log_likelihood(&x, peak) - two_means_log_likelihood(&x, mu);
+    let gap = |mu: f64| {
+        two_means_log_likelihood(&x, peak) - two_means_log_likelihood(&x, mu)
+    };
     assert_relative_eq!(gap(after) / gap(before), rate * rate, max_relative = 1e-2);
 }
 
@@ -296,8 +343,11 @@ fn linear_rate() {
 fn remaining_gain() {
     let x = two_means();
     let path: Vec<f64> =
-        std::iter::successors(Some(2.0), |mu| Some(tanh_update(&x, *mu))).take(400).collect();
-    let l: Vec<f64> = path.iter().map(|mu| two_means_log_likelihood(&x, *mu)).collect();
+        std::iter::successors(Some(2.0), |mu| Some(tanh_update(&x, *mu)))
+            .take(400)
+            .collect();
+    let l: Vec<f64> =
+        path.iter().map(|mu| two_means_log_likelihood(&x, *mu)).collect();
     let t = (2..400).find(|&t| l[t] - l[t - 1] < 1e-3).unwrap();
     let rho = (l[t] - l[t - 1]) / (l[t - 1] - l[t - 2]);
     let guessed = (l[t] - l[t - 1]) * rho / (1.0 - rho);

@@ -25,7 +25,9 @@ fn the_best_diagonal_is_the_diagonal() -> Result<()> {
     let full = Gaussian::fit(&x)?;
     let variances = full.covariance().diagonal();
     let total = |scale: [f64; 2]| -> Result<f64> {
-        let sigma = DMatrix::from_diagonal(&variances.component_mul(&dvector![scale[0], scale[1]]));
+        let sigma = DMatrix::from_diagonal(
+            &variances.component_mul(&dvector![scale[0], scale[1]]),
+        );
         Ok(Gaussian::new(full.mean().clone(), sigma)?.log_density(&x)?.sum())
     };
     let best = total([1.0, 1.0])?;
@@ -44,8 +46,9 @@ fn the_best_diagonal_is_the_diagonal() -> Result<()> {
 fn the_mean_squared_distance_is_the_dimension() -> Result<()> {
     let x = data::faithful();
     let fit = Gaussian::fit(&x)?;
-    let squared =
-        x.row_iter().map(|row| fit.factor().whiten(&(row.transpose() - fit.mean())).norm_squared());
+    let squared = x.row_iter().map(|row| {
+        fit.factor().whiten(&(row.transpose() - fit.mean())).norm_squared()
+    });
     assert_relative_eq!(squared.sum::<f64>() / 272.0, 2.0, max_relative = 1e-12);
     Ok(())
 }

@@ -6,15 +6,30 @@ use mixtures::{Em, Gaussian, GaussianMixture, Result, Start, data};
 #[test]
 fn one_component_needs_one_update() -> Result<()> {
     let x = data::faithful();
-    let start =
-        GaussianMixture::new(dvector![1.0], dmatrix![9.0, 9.0], vec![DMatrix::identity(2, 2)])?;
+    let start = GaussianMixture::new(
+        dvector![1.0],
+        dmatrix![9.0, 9.0],
+        vec![DMatrix::identity(2, 2)],
+    )?;
     let run = |updates| {
-        Em::new(1).start(Start::Given(start.clone())).max_iterations(updates).tolerance(0.0).fit(&x)
+        Em::new(1)
+            .start(Start::Given(start.clone()))
+            .max_iterations(updates)
+            .tolerance(0.0)
+            .fit(&x)
     };
     let (one, two) = (run(1)?, run(2)?);
     let expected = Gaussian::fit(&x)?;
-    assert_relative_eq!(*one.mixture.covariance(0), *expected.covariance(), max_relative = 1e-12);
-    assert_relative_eq!(one.log_likelihood(), two.log_likelihood(), max_relative = 1e-14);
+    assert_relative_eq!(
+        *one.mixture.covariance(0),
+        *expected.covariance(),
+        max_relative = 1e-12
+    );
+    assert_relative_eq!(
+        one.log_likelihood(),
+        two.log_likelihood(),
+        max_relative = 1e-14
+    );
     Ok(())
 }
 // ANCHOR_END: one
@@ -24,8 +39,11 @@ fn one_component_needs_one_update() -> Result<()> {
 fn twins_stay_twins() -> Result<()> {
     let x = data::faithful();
     let sigma = dmatrix![1.0, 0.0; 0.0, 100.0];
-    let start =
-        GaussianMixture::new(dvector![0.3, 0.7], dmatrix![2.0, 60.0; 2.0, 60.0], vec![sigma; 2])?;
+    let start = GaussianMixture::new(
+        dvector![0.3, 0.7],
+        dmatrix![2.0, 60.0; 2.0, 60.0],
+        vec![sigma; 2],
+    )?;
     let fit = Em::new(2).start(Start::Given(start)).max_iterations(50).fit(&x)?;
     assert_relative_eq!(
         fit.mixture.means().row(0),
@@ -69,7 +87,8 @@ fn largest_slope(m: &GaussianMixture, x: &DMatrix<f64>) -> Result<f64> {
         let mut precision = DMatrix::zeros(2, 2);
         for (row, r) in x.row_iter().zip(r.column(k).iter()) {
             let residual = row.transpose() - component.mean();
-            precision += (component.covariance() - &residual * residual.transpose()) * (0.5 * r);
+            precision += (component.covariance() - &residual * residual.transpose())
+                * (0.5 * r);
             mean += residual * *r;
         }
         let whitened = component.factor().whiten(&mean);
@@ -82,7 +101,8 @@ fn largest_slope(m: &GaussianMixture, x: &DMatrix<f64>) -> Result<f64> {
 fn the_gradient_vanishes() -> Result<()> {
     let x = data::faithful();
     let after = |updates: usize| {
-        let fit = Em::new(2).seed(0).max_iterations(updates).tolerance(0.0).fit(&x)?;
+        let fit =
+            Em::new(2).seed(0).max_iterations(updates).tolerance(0.0).fit(&x)?;
         largest_slope(&fit.mixture, &x)
     };
     assert!(after(0)? > 100.0);

@@ -65,7 +65,8 @@ pub fn page_of(example: &str) -> Option<&str> {
     }
     let chapter = example.split_once('_')?.0;
     let digits = chapter.strip_prefix("ch")?;
-    (digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(chapter)
+    (digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()))
+        .then_some(chapter)
 }
 
 fn one_program_a_page(programs: &BTreeMap<String, PathBuf>) -> Result<()> {
@@ -82,7 +83,11 @@ fn one_program_a_page(programs: &BTreeMap<String, PathBuf>) -> Result<()> {
 }
 
 /// Runs every program with `environment` added and collects what they print and draw.
-pub fn run(project: &Project, built: &Built, environment: &[(&str, &str)]) -> Result<Generated> {
+pub fn run(
+    project: &Project,
+    built: &Built,
+    environment: &[(&str, &str)],
+) -> Result<Generated> {
     let scratch = tempfile::tempdir()?;
     let queue = Mutex::new(built.programs.iter());
     let results = Mutex::new(Vec::new());
@@ -94,7 +99,8 @@ pub fn run(project: &Project, built: &Built, environment: &[(&str, &str)]) -> Re
                     let next = queue.lock().expect("no worker panics").next();
                     let Some((name, program)) = next else { break };
                     let figures = scratch.path().join(name);
-                    let result = run_one(project, name, program, &figures, environment);
+                    let result =
+                        run_one(project, name, program, &figures, environment);
                     results.lock().expect("no worker panics").push(result);
                 }
             });
@@ -123,7 +129,9 @@ fn run_one(
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .output()
-        .with_context(|| format!("examples/{name}.rs: cannot start {}", program.display()))?;
+        .with_context(|| {
+            format!("examples/{name}.rs: cannot start {}", program.display())
+        })?;
     if !output.status.success() {
         bail!(
             "examples/{name}.rs failed ({}):\n{}",

@@ -28,7 +28,10 @@ pub fn in_tree(project: &Project, name: &str) -> Result<Option<String>> {
         .args(["--edges", "normal,build,dev,features"])
         .output()?;
     if !output.status.success() {
-        bail!("cargo tree failed: {}", String::from_utf8_lossy(&output.stderr).trim_end());
+        bail!(
+            "cargo tree failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        );
     }
     let tree = String::from_utf8(output.stdout)?;
     let of_package = |line: &&str| line.split(' ').next() == Some(name);

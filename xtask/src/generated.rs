@@ -89,7 +89,8 @@ impl Generated {
 
     /// What would have to change in `committed` for it to equal `self`.
     pub fn changes_from(&self, committed: &Self) -> Vec<Change> {
-        let paths: BTreeSet<_> = self.files.keys().chain(committed.files.keys()).collect();
+        let paths: BTreeSet<_> =
+            self.files.keys().chain(committed.files.keys()).collect();
         let changes = paths.into_iter().filter_map(|path| {
             let what = match (committed.files.get(path), self.files.get(path)) {
                 (Some(old), Some(new)) if old.content == new.content => return None,
@@ -115,7 +116,9 @@ impl Generated {
             let key = change.path.strip_prefix("book")?;
             match self.files.get(key) {
                 Some(file) => {
-                    fs::create_dir_all(path.parent().context("a file has a folder")?)?;
+                    fs::create_dir_all(
+                        path.parent().context("a file has a folder")?,
+                    )?;
                     fs::write(&path, &file.content)
                 }
                 None => fs::remove_file(&path),
@@ -231,7 +234,8 @@ fn first_difference(old: &[u8], new: &[u8]) -> Line {
 /// File names and contents of a flat folder.
 fn files_in(folder: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut files = Vec::new();
-    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let entries =
+        fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     for entry in entries {
         let path = entry?.path();
         if path.is_dir() {

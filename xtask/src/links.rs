@@ -34,7 +34,9 @@ pub struct Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
-            Some((file, Some(line))) => write!(f, "book/{}:{line}: ", file.display())?,
+            Some((file, Some(line))) => {
+                write!(f, "book/{}:{line}: ", file.display())?
+            }
             Some((file, None)) => write!(f, "book/{}: ", file.display())?,
             None => {}
         }
@@ -101,7 +103,9 @@ impl Gate<'_> {
     fn follow(&mut self, page: &Path, base: &str, link: &Link) {
         let address = link.address.trim();
         let scheme = scheme_of(address);
-        if address.starts_with("//") || matches!(scheme, Some("http" | "https" | "ws" | "wss")) {
+        if address.starts_with("//")
+            || matches!(scheme, Some("http" | "https" | "ws" | "wss"))
+        {
             if link.loads {
                 let cause = format!(
                     "<{}> loads {address} from outside; ship the file with the book",
@@ -113,7 +117,9 @@ impl Gate<'_> {
         }
         match scheme {
             Some("file") => {
-                let cause = format!("{address} names a file of this machine; link relatively");
+                let cause = format!(
+                    "{address} names a file of this machine; link relatively"
+                );
                 return self.fault(page, address, cause);
             }
             Some(_) => return,
@@ -155,14 +161,18 @@ impl Gate<'_> {
                 target.display()
             ));
         }
-        let (Some(fragment), Some(facts)) = (fragment, self.parsed.get(&target)) else {
+        let (Some(fragment), Some(facts)) = (fragment, self.parsed.get(&target))
+        else {
             return Ok(());
         };
         let fragment = percent_decode_str(fragment).decode_utf8_lossy();
         if fragment.is_empty() || facts.ids.contains(fragment.as_ref()) {
             return Ok(());
         }
-        Err(format!("dead fragment {address}: {} has no id \"{fragment}\"", target.display()))
+        Err(format!(
+            "dead fragment {address}: {} has no id \"{fragment}\"",
+            target.display()
+        ))
     }
 
     fn fault(&mut self, page: &Path, needle: &str, cause: String) {
@@ -185,10 +195,13 @@ struct Blame<'a> {
 impl Blame<'_> {
     fn source(&self, page: &Path, needle: &str) -> Option<(PathBuf, Option<usize>)> {
         let page = self.pages.iter().find(|known| known.html == page)?;
-        let text = fs::read_to_string(self.sources.join(&page.source)).unwrap_or_default();
+        let text =
+            fs::read_to_string(self.sources.join(&page.source)).unwrap_or_default();
         // A link to a chapter is written with .md and rendered with .html.
         let written = needle.replace(".html", ".md");
-        let line = text.lines().position(|line| line.contains(needle) || line.contains(&written));
+        let line = text
+            .lines()
+            .position(|line| line.contains(needle) || line.contains(&written));
         let line = line.filter(|_| !needle.is_empty()).map(|index| index + 1);
         Some((page.source.clone(), line))
     }

@@ -59,8 +59,11 @@ pub fn test_prepared(project: &Project) -> Result<()> {
 
 /// rustdoc passes a chapter without any code: count the blocks that it will be given.
 fn every_example_is_run(project: &Project, book: &MDBook) -> Result<()> {
-    let context =
-        PreprocessorContext::new(project.root.clone(), book.config.clone(), "test".to_owned());
+    let context = PreprocessorContext::new(
+        project.root.clone(),
+        book.config.clone(),
+        "test".to_owned(),
+    );
     let given = Mixtures.run(&context, book.book.clone())?;
     let mut blocks = 0;
     for item in given.iter() {
@@ -71,7 +74,9 @@ fn every_example_is_run(project: &Project, book: &MDBook) -> Result<()> {
     }
     let entries = fs::read_dir(project.examples())?;
     let names: BTreeSet<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()))
+        .filter_map(|entry| {
+            Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned())
+        })
         .filter(|name| examples::page_of(name).is_some())
         .collect();
     if blocks < names.len() {

@@ -45,7 +45,8 @@ fn run() -> Result<()> {
         return preprocess::run_as_command();
     }
     let mut flag = |name: &'static str| arguments.contains(name);
-    let (open, screens, prepared) = (flag("--open"), flag("--screens"), flag("--prepared"));
+    let (open, screens, prepared) =
+        (flag("--open"), flag("--screens"), flag("--prepared"));
     let rest = arguments.finish();
     if !rest.is_empty() {
         bail!("unknown argument {}; see `cargo xtask --help`", rest[0].display());

@@ -35,7 +35,8 @@ pub struct PageFault {
 }
 
 /// Text in these is not prose: code, or not shown at all.
-const NO_PROSE: [&str; 6] = ["code", "pre", "script", "style", "annotation", "noscript"];
+const NO_PROSE: [&str; 6] =
+    ["code", "pre", "script", "style", "annotation", "noscript"];
 
 impl PageFacts {
     pub fn of(html: &str) -> Self {
@@ -44,7 +45,9 @@ impl PageFacts {
         for node in document.tree.nodes() {
             match node.value() {
                 Node::Element(element) => {
-                    let text = || scraper::ElementRef::wrap(node).map(|e| e.text().collect());
+                    let text = || {
+                        scraper::ElementRef::wrap(node).map(|e| e.text().collect())
+                    };
                     facts.element(element, || text().unwrap_or_default());
                 }
                 Node::Text(text) => {
@@ -66,15 +69,17 @@ impl PageFacts {
         if let Some(id) = element.attr("id")
             && !self.ids.insert(id.to_owned())
         {
-            let cause =
-                format!("the id \"{id}\" stands twice on the page: rename a label or a heading");
+            let cause = format!(
+                "the id \"{id}\" stands twice on the page: rename a label or a heading"
+            );
             self.fault(cause, &format!(":::result {id} "));
         }
         match name {
             "a" | "area" => {
                 self.ids.extend(element.attr("name").map(str::to_owned));
                 if let Some(address) = element.attr("href") {
-                    self.links.push(Link { loads: false, ..Link::load(name, address) });
+                    self.links
+                        .push(Link { loads: false, ..Link::load(name, address) });
                 }
             }
             "base" => self.base = element.attr("href").unwrap_or_default().to_owned(),
@@ -83,18 +88,24 @@ impl PageFacts {
                 let said = ["canonical", "alternate", "license", "author"];
                 let rel = element.attr("rel").unwrap_or_default();
                 if let Some(address) = element.attr("href") {
-                    self.links
-                        .push(Link { loads: !said.contains(&rel), ..Link::load(name, address) });
+                    self.links.push(Link {
+                        loads: !said.contains(&rel),
+                        ..Link::load(name, address)
+                    });
                 }
             }
             "code" if text().trim().is_empty() => {
-                let cause = "an empty listing: its include or its anchor holds nothing";
+                let cause =
+                    "an empty listing: its include or its anchor holds nothing";
                 self.fault(cause.into(), "{{#");
             }
             "img" => {
                 let address = element.attr("src").unwrap_or_default();
                 if element.attr("alt").is_none_or(|alt| alt.trim().is_empty()) {
-                    self.fault(format!("the image {address} has no alt text"), address);
+                    self.fault(
+                        format!("the image {address} has no alt text"),
+                        address,
+                    );
                 }
             }
             "merror" => self.fault(format!("a formula failed: {}", text()), ""),
@@ -161,7 +172,9 @@ impl PageFacts {
 /// The byte where a backslash and a letter stand together.
 fn tex_command(text: &str) -> Option<usize> {
     let pairs = text.as_bytes().windows(2);
-    pairs.into_iter().position(|pair| pair[0] == b'\\' && pair[1].is_ascii_alphabetic())
+    pairs
+        .into_iter()
+        .position(|pair| pair[0] == b'\\' && pair[1].is_ascii_alphabetic())
 }
 
 /// The start of a text, up to the end of its line.

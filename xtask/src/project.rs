@@ -16,11 +16,16 @@ impl Project {
     pub fn locate() -> Result<Self> {
         let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
         let root = match package.as_deref().and_then(Path::parent) {
-            Some(parent) if parent.join("book.toml").is_file() => parent.to_path_buf(),
+            Some(parent) if parent.join("book.toml").is_file() => {
+                parent.to_path_buf()
+            }
             _ => located_by_cargo()?,
         };
         if !root.join("book.toml").is_file() {
-            bail!("{}: no book.toml here; run `cargo xtask` inside the checkout", root.display());
+            bail!(
+                "{}: no book.toml here; run `cargo xtask` inside the checkout",
+                root.display()
+            );
         }
         Ok(Self { root })
     }
@@ -53,7 +58,8 @@ impl Project {
 
     /// A cargo command in the workspace, by the same cargo that started this program.
     pub fn cargo(&self) -> Command {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        let mut command =
+            Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
         command.current_dir(&self.root);
         forget_this_package(&mut command);
         command
@@ -81,7 +87,9 @@ fn located_by_cargo() -> Result<PathBuf> {
         .output()
         .context("cannot start `cargo locate-project`")?;
     if !output.status.success() {
-        bail!("not inside the checkout: `cargo locate-project --workspace` found no workspace");
+        bail!(
+            "not inside the checkout: `cargo locate-project --workspace` found no workspace"
+        );
     }
     let manifest = PathBuf::from(String::from_utf8(output.stdout)?.trim());
     let root = manifest.parent().context("a manifest has a folder")?;

@@ -35,7 +35,11 @@ pub fn build(project: &Project) -> Result<Site> {
         }
         bail!("the rendered book has faults:{list}");
     }
-    Ok(Site { index: site.join("index.html"), pages: checked.pages, links: checked.links })
+    Ok(Site {
+        index: site.join("index.html"),
+        pages: checked.pages,
+        links: checked.links,
+    })
 }
 
 /// The book with this program's own preprocessor in place of the command that book.toml names.

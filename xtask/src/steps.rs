@@ -74,7 +74,11 @@ impl Steps {
     }
 
     /// A step whose value no other step needs.
-    pub fn check<D: Into<Done>>(&mut self, name: &'static str, work: impl FnOnce() -> Result<D>) {
+    pub fn check<D: Into<Done>>(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce() -> Result<D>,
+    ) {
         self.run(name, || Ok(((), work()?.into())));
     }
 
@@ -121,8 +125,9 @@ pub fn report(error: &Error) -> String {
 
 /// The first line of every cause, on one line.
 fn headline(error: &Error) -> String {
-    let first =
-        |text: String| text.lines().next().unwrap_or_default().trim_end_matches(':').to_owned();
+    let first = |text: String| {
+        text.lines().next().unwrap_or_default().trim_end_matches(':').to_owned()
+    };
     let lines: Vec<_> = error.chain().map(|cause| first(cause.to_string())).collect();
     lines.join(": ")
 }

@@ -73,11 +73,15 @@ pub fn test(project: &Project) -> Result<()> {
     // FMA and AVX2 off is another CPU as far as the C library's `exp` and `ln` go.
     let cpu = ("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-FMA,-AVX2");
     let (one, three) = (("RAYON_NUM_THREADS", "1"), ("RAYON_NUM_THREADS", "3"));
-    steps.check("generated content is current", || current(project, built.as_ref(), &[]));
+    steps.check("generated content is current", || {
+        current(project, built.as_ref(), &[])
+    });
     steps.check("the same on a CPU without FMA and AVX2, one thread", || {
         current(project, built.as_ref(), &[cpu, one])
     });
-    steps.check("the same on three threads", || current(project, built.as_ref(), &[three]));
+    steps.check("the same on three threads", || {
+        current(project, built.as_ref(), &[three])
+    });
     let site = steps.run("the book builds and passes the gates", || {
         let site = site::build(project)?;
         let line = site_line(&site);
@@ -129,7 +133,10 @@ pub fn browser(project: &Project, screens: bool) -> Result<Done> {
 }
 
 fn site_line(site: &Site) -> String {
-    format!("the book is built: {} pages, {} internal links, no fault", site.pages, site.links)
+    format!(
+        "the book is built: {} pages, {} internal links, no fault",
+        site.pages, site.links
+    )
 }
 
 fn needed(built: Option<&Built>) -> Result<&Built> {

@@ -10,5 +10,9 @@ fn a_crate_that_is_there_is_found() {
         let line = in_tree(&project, there).unwrap();
         assert!(line.is_some(), "{there} is not found");
     }
-    assert_eq!(in_tree(&project, "plotters-b").unwrap(), None, "a part of a name is no name");
+    assert_eq!(
+        in_tree(&project, "plotters-b").unwrap(),
+        None,
+        "a part of a name is no name"
+    );
 }

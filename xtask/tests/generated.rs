@@ -58,7 +58,11 @@ impl Fixture {
 #[test]
 fn a_stale_output_is_caught_with_its_first_differing_line() {
     let fixture = Fixture::new();
-    fs::write(fixture.path("book/output/ch01.txt"), "# The fit\nmu = 1.4\nsigma = 2\n").unwrap();
+    fs::write(
+        fixture.path("book/output/ch01.txt"),
+        "# The fit\nmu = 1.4\nsigma = 2\n",
+    )
+    .unwrap();
     assert_eq!(
         fixture.changes(),
         "book/output/ch01.txt:2: not what examples/ch01_one.rs writes\n      \
@@ -73,10 +77,17 @@ fn a_shorter_output_and_a_lost_newline_are_caught() {
     let fixture = Fixture::new();
     fs::write(fixture.path("book/output/ch01.txt"), "# The fit\nmu = 1.5\n").unwrap();
     let text = fixture.changes();
-    assert!(text.contains("ch01.txt:3") && text.contains("(the file ends here)"), "{text}");
-    fs::write(fixture.path("book/output/ch01.txt"), "# The fit\nmu = 1.5\nsigma = 2").unwrap();
+    assert!(
+        text.contains("ch01.txt:3") && text.contains("(the file ends here)"),
+        "{text}"
+    );
+    fs::write(fixture.path("book/output/ch01.txt"), "# The fit\nmu = 1.5\nsigma = 2")
+        .unwrap();
     let text = fixture.changes();
-    assert!(text.contains("ch01.txt:3") && text.contains("sigma = 2 (no newline)"), "{text}");
+    assert!(
+        text.contains("ch01.txt:3") && text.contains("sigma = 2 (no newline)"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -104,7 +115,8 @@ fn a_missing_figure_is_caught() {
 #[test]
 fn files_that_no_example_writes_are_caught_and_removed() {
     let fixture = Fixture::new();
-    let strays = ["book/figures/old.svg", "book/output/ch09.txt"].map(|path| fixture.path(path));
+    let strays = ["book/figures/old.svg", "book/output/ch09.txt"]
+        .map(|path| fixture.path(path));
     for stray in &strays {
         fs::write(stray, "x").unwrap();
     }

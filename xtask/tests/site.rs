@@ -49,7 +49,8 @@ impl Book {
     }
 
     fn build(&self) -> Result<site::Site, String> {
-        site::build(&Project::at(self.folder.path())).map_err(|error| xtask::steps::report(&error))
+        site::build(&Project::at(self.folder.path()))
+            .map_err(|error| xtask::steps::report(&error))
     }
 
     /// The error of a build that must fail.
@@ -104,7 +105,10 @@ fn a_book_without_faults_passes() {
 
 #[test]
 fn a_dead_link_is_caught() {
-    caught("[gone](ch99-gone.html)", "dead link ch99-gone.html: ch99-gone.html is no file");
+    caught(
+        "[gone](ch99-gone.html)",
+        "dead link ch99-gone.html: ch99-gone.html is no file",
+    );
     caught("[gone](ch99-gone.md)", "dead link ch99-gone.html");
     caught("[out](../secret.html)", "dead link ../secret.html: it leaves the book");
 }
@@ -137,14 +141,20 @@ fn a_load_from_outside_is_caught() {
 #[test]
 fn an_absolute_address_is_caught() {
     caught("[root](/preface.html)", "/preface.html is absolute");
-    caught("[disk](file:///etc/hostname)", "file:///etc/hostname names a file of this machine");
+    caught(
+        "[disk](file:///etc/hostname)",
+        "file:///etc/hostname names a file of this machine",
+    );
 }
 
 #[test]
 fn a_missing_or_mute_image_is_caught() {
     caught("![a plot](figures/gone.svg)", "dead link figures/gone.svg");
     let book = Book::with("![](pictures/mute.svg)");
-    book.write("book/pictures/mute.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
+    book.write(
+        "book/pictures/mute.svg",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
+    );
     let text = book.fault();
     assert!(text.contains("the image pictures/mute.svg has no alt text"), "{text}");
 }
@@ -190,10 +200,16 @@ fn a_warning_of_mdbook_fails_the_build() {
 #[test]
 fn a_style_sheet_that_loads_from_outside_is_caught() {
     let book = Book::new();
-    book.write("book.toml", &format!("{BOOK_TOML}\n[output.html]\nadditional-css = [\"a.css\"]\n"));
+    book.write(
+        "book.toml",
+        &format!("{BOOK_TOML}\n[output.html]\nadditional-css = [\"a.css\"]\n"),
+    );
     book.write("a.css", "@font-face { src: url(\"https://example.org/a.woff2\"); }");
     let text = book.fault();
-    assert!(text.contains("loads https://example.org/a.woff2 from outside"), "{text}");
+    assert!(
+        text.contains("loads https://example.org/a.woff2 from outside"),
+        "{text}"
+    );
     book.write("a.css", "@font-face { src: url('gone.woff2'); }");
     let text = book.fault();
     assert!(text.contains("dead link gone.woff2"), "{text}");

@@ -11,7 +11,11 @@ use crate::plot::layer::{self, Dash, Layer, Line, Marker};
 
 impl<'a> Chart<'a> {
     /// The rows of `x` (N × 2) as dots.
-    pub fn scatter<'m>(mut self, x: impl Into<DMatrixView<'m, f64>>, colour: Colour) -> Self {
+    pub fn scatter<'m>(
+        mut self,
+        x: impl Into<DMatrixView<'m, f64>>,
+        colour: Colour,
+    ) -> Self {
         if let Some(points) = self.rows("scatter", x.into()) {
             self.layers.push(Layer::Marks { points, marker: Marker::Dot, colour });
         }
@@ -39,8 +43,12 @@ impl<'a> Chart<'a> {
         present.sort_unstable();
         present.dedup();
         for k in present {
-            let points =
-                points.iter().zip(labels).filter(|(_, l)| **l == k).map(|(p, _)| *p).collect();
+            let points = points
+                .iter()
+                .zip(labels)
+                .filter(|(_, l)| **l == k)
+                .map(|(p, _)| *p)
+                .collect();
             self.layers.push(Layer::Marks {
                 points,
                 marker: Marker::of(k),
@@ -128,16 +136,25 @@ impl<'a> Chart<'a> {
         }
         for (k, covariance) in covariances.iter().enumerate() {
             let colour = Colour::component(k);
-            self =
-                self.ellipse(&means.row(k), covariance, mass, colour).cross(&means.row(k), colour);
+            self = self
+                .ellipse(&means.row(k), covariance, mass, colour)
+                .cross(&means.row(k), colour);
         }
         self
     }
 
     /// A cross at a mean (2 numbers, in a row or a column).
-    pub fn cross<'m>(mut self, mean: impl Into<DMatrixView<'m, f64>>, colour: Colour) -> Self {
+    pub fn cross<'m>(
+        mut self,
+        mean: impl Into<DMatrixView<'m, f64>>,
+        colour: Colour,
+    ) -> Self {
         if let Some(at) = self.pair("cross: the mean", mean.into()) {
-            self.layers.push(Layer::Marks { points: vec![at], marker: Marker::Cross, colour });
+            self.layers.push(Layer::Marks {
+                points: vec![at],
+                marker: Marker::Cross,
+                colour,
+            });
         }
         self
     }
@@ -150,16 +167,25 @@ impl<'a> Chart<'a> {
         colour: Colour,
     ) -> Self {
         if levels.is_empty() || levels.iter().any(|l| !l.is_finite()) {
-            self.fail("contours: give at least one level, and only finite ones".to_owned());
+            self.fail(
+                "contours: give at least one level, and only finite ones".to_owned(),
+            );
         }
         let line = Line { width: 1.25, ..Line::new(colour, Dash::Solid) };
-        self.layers.push(Layer::Contours { f: Rc::new(f), levels: levels.to_vec(), line });
+        self.layers.push(Layer::Contours {
+            f: Rc::new(f),
+            levels: levels.to_vec(),
+            line,
+        });
         self
     }
 
     fn rows(&mut self, call: &str, x: DMatrixView<'_, f64>) -> Option<Vec<Point>> {
         if x.ncols() != 2 {
-            self.fail(format!("{call}: x has {} columns; choose the two to show", x.ncols()));
+            self.fail(format!(
+                "{call}: x has {} columns; choose the two to show",
+                x.ncols()
+            ));
             return None;
         }
         self.points(call, x.row_iter().map(|row| (row[0], row[1])))

@@ -57,8 +57,11 @@ impl<'a> Chart<'a> {
         I::Item: Borrow<f64>,
     {
         self.x.whole = true;
-        let points: Vec<Point> =
-            values.into_iter().enumerate().map(|(i, v)| (i as f64, *v.borrow())).collect();
+        let points: Vec<Point> = values
+            .into_iter()
+            .enumerate()
+            .map(|(i, v)| (i as f64, *v.borrow()))
+            .collect();
         self.path("trace", label, points, colour, Dash::Solid)
     }
 
@@ -76,7 +79,12 @@ impl<'a> Chart<'a> {
     }
 
     /// The graph of `f` over the whole horizontal range.
-    pub fn curve(mut self, label: &str, f: impl Fn(f64) -> f64 + 'a, colour: Colour) -> Self {
+    pub fn curve(
+        mut self,
+        label: &str,
+        f: impl Fn(f64) -> f64 + 'a,
+        colour: Colour,
+    ) -> Self {
         let line = Line::new(colour, Dash::Solid);
         self.layers.push(Layer::Curve { f: Rc::new(f), line });
         self.key(label);
@@ -84,7 +92,13 @@ impl<'a> Chart<'a> {
     }
 
     /// A histogram of the values in `bins` equal bins, as a density: its area is 1.
-    pub fn histogram<I>(mut self, label: &str, values: I, bins: usize, colour: Colour) -> Self
+    pub fn histogram<I>(
+        mut self,
+        label: &str,
+        values: I,
+        bins: usize,
+        colour: Colour,
+    ) -> Self
     where
         I: IntoIterator,
         I::Item: Borrow<f64>,
@@ -124,14 +138,22 @@ impl<'a> Chart<'a> {
     /// A thin vertical line at `x`, with a label beside its top.
     pub fn vertical(mut self, x: f64, label: &str) -> Self {
         self.check_finite("vertical", x);
-        self.layers.push(Layer::Rule { at: x, upright: true, label: label.to_owned() });
+        self.layers.push(Layer::Rule {
+            at: x,
+            upright: true,
+            label: label.to_owned(),
+        });
         self
     }
 
     /// A thin horizontal line at `y`, with a label over its right end.
     pub fn horizontal(mut self, y: f64, label: &str) -> Self {
         self.check_finite("horizontal", y);
-        self.layers.push(Layer::Rule { at: y, upright: false, label: label.to_owned() });
+        self.layers.push(Layer::Rule {
+            at: y,
+            upright: false,
+            label: label.to_owned(),
+        });
         self
     }
 
@@ -143,7 +165,14 @@ impl<'a> Chart<'a> {
         self
     }
 
-    fn path<I>(mut self, call: &str, label: &str, points: I, colour: Colour, dash: Dash) -> Self
+    fn path<I>(
+        mut self,
+        call: &str,
+        label: &str,
+        points: I,
+        colour: Colour,
+        dash: Dash,
+    ) -> Self
     where
         I: IntoIterator,
         I::Item: Borrow<Point>,
@@ -166,7 +195,9 @@ impl<'a> Chart<'a> {
             self.fail(format!("{call}: there are no points"));
             return None;
         }
-        if let Some(n) = points.iter().position(|(x, y)| !x.is_finite() || !y.is_finite()) {
+        if let Some(n) =
+            points.iter().position(|(x, y)| !x.is_finite() || !y.is_finite())
+        {
             self.fail(format!(
                 "{call}: point {n} is {:?}; leave out what is not finite",
                 points[n]

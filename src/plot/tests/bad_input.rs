@@ -19,12 +19,21 @@ fn bad_input_is_an_error_that_says_what() {
         (chart().scatter_by_label(&x, &[0]), "1 labels for 3"),
         (chart().scatter_by_responsibility(&x, &dmatrix![1.0]), "1 × 1"),
         (chart().scatter_by_responsibility(&x, &dmatrix![1.0; 0.5; 1.0]), "row 1"),
-        (chart().scatter_by_responsibility(&x, &dmatrix![1.0; 1.0; f64::NAN]), "row 2"),
+        (
+            chart().scatter_by_responsibility(&x, &dmatrix![1.0; 1.0; f64::NAN]),
+            "row 2",
+        ),
         (ok().ellipse(&dvector![1.0], &unit, 0.9, Colour::Ink), "mean"),
         (ok().ellipse(&dvector![1.0, 1.0], &unit, 1.0, Colour::Ink), "mass"),
-        (ok().ellipse(&dvector![1.0, 1.0], &(-&unit), 0.9, Colour::Ink), "positive definite"),
+        (
+            ok().ellipse(&dvector![1.0, 1.0], &(-&unit), 0.9, Colour::Ink),
+            "positive definite",
+        ),
         (ok().components(&dmatrix![1.0, 1.0], &[], 0.9), "1 means and 0"),
-        (ok().components(&dmatrix![1.0; 1.0], &[unit.clone(), unit.clone()], 0.9), "mean"),
+        (
+            ok().components(&dmatrix![1.0; 1.0], &[unit.clone(), unit.clone()], 0.9),
+            "mean",
+        ),
         (ok().cross(&dvector![f64::INFINITY, 0.0], Colour::Ink), "mean"),
         (ok().contours(|_, _| 1.0, &[], Colour::Ink), "level"),
         (ok().contours(|_, _| f64::NAN, &[1.0], Colour::Ink), "NaN"),
@@ -40,7 +49,10 @@ fn bad_input_is_an_error_that_says_what() {
         (ok().text(0.0, f64::NAN, ""), "not finite"),
         (ok().x_range(1.0..1.0), "x_range"),
         (ok().y_range(f64::NAN..1.0), "y_range"),
-        (chart().line("", [(0.0, 1.0)], Colour::Ink).log_y().y_range(0.0..1.0), "not positive"),
+        (
+            chart().line("", [(0.0, 1.0)], Colour::Ink).log_y().y_range(0.0..1.0),
+            "not positive",
+        ),
         (chart().log_x().line("", [(0.0, 1.0)], Colour::Ink), "logarithmic"),
         (ok().log_x().equal_aspect(), "equal_aspect"),
         (ok().size(10.0, 10.0), "size"),
@@ -52,7 +64,10 @@ fn bad_input_is_an_error_that_says_what() {
         match chart.to_svg() {
             Ok(_) => panic!("no error about `{expected}`"),
             Err(error) => {
-                assert!(error.to_string().contains(expected), "{error} lacks `{expected}`")
+                assert!(
+                    error.to_string().contains(expected),
+                    "{error} lacks `{expected}`"
+                )
             }
         }
     }
@@ -75,7 +90,10 @@ fn a_bad_diagram_is_an_error_that_says_what() {
         match diagram.to_svg() {
             Ok(_) => panic!("no error about `{expected}`"),
             Err(error) => {
-                assert!(error.to_string().contains(expected), "{error} lacks `{expected}`")
+                assert!(
+                    error.to_string().contains(expected),
+                    "{error} lacks `{expected}`"
+                )
             }
         }
     }
@@ -87,9 +105,13 @@ fn extreme_but_lawful_data_draws() {
         for offset in [0.0, 1e6, -1e9] {
             let points = [(offset * scale, 1.0), ((offset + 1.0) * scale, 2.0)];
             let chart = Chart::new("x", "y").line("label", points, Colour::Ink);
-            let svg = chart.to_svg().unwrap_or_else(|e| panic!("{scale} {offset}: {e}"));
+            let svg =
+                chart.to_svg().unwrap_or_else(|e| panic!("{scale} {offset}: {e}"));
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
-            assert!(page::draw(&[chart.clone(), chart.clone(), chart.clone(), chart], 4).is_ok());
+            assert!(
+                page::draw(&[chart.clone(), chart.clone(), chart.clone(), chart], 4)
+                    .is_ok()
+            );
         }
     }
     for range in [1e-300..1e300, 1.0..1.0 + 1e-9] {
@@ -100,5 +122,7 @@ fn extreme_but_lawful_data_draws() {
             .to_svg();
         assert!(svg.is_ok());
     }
-    assert!(Chart::new("x", "y").dots("one", [(3.0, 3.0)], Colour::Ink).to_svg().is_ok());
+    assert!(
+        Chart::new("x", "y").dots("one", [(3.0, 3.0)], Colour::Ink).to_svg().is_ok()
+    );
 }

@@ -102,7 +102,9 @@ pub fn collect<'a>(book: &'a Book, src: &str, faults: &mut Faults) -> Collected<
         let (prefix, stem) = match chapter_number(&slug) {
             Some(number) => {
                 let given = chapter.number.as_ref().map(|n| n.to_string());
-                if given.is_some_and(|g| g.trim_end_matches('.') != number.to_string()) {
+                if given
+                    .is_some_and(|g| g.trim_end_matches('.') != number.to_string())
+                {
                     faults.add(
                         format!("{src}/SUMMARY.md"),
                         0,
@@ -127,7 +129,8 @@ pub fn collect<'a>(book: &'a Book, src: &str, faults: &mut Faults) -> Collected<
         };
         let page = collected.pages.len();
         let folder = Path::new(src).join(path.parent().unwrap_or(Path::new("")));
-        let reader = Reader::new(page, &file, &prefix, folder, &mut collected.labels, faults);
+        let reader =
+            Reader::new(page, &file, &prefix, folder, &mut collected.labels, faults);
         let items = reader.read(&chapter.content);
         collected.pages.push(Page { path, file, stem, items });
     }
@@ -138,10 +141,13 @@ pub fn collect<'a>(book: &'a Book, src: &str, faults: &mut Faults) -> Collected<
 pub fn chapter_number(slug: &str) -> Option<u32> {
     let digits = slug.strip_prefix("ch")?.get(..2)?;
     let rest = &slug[4..];
-    (rest.is_empty() || rest.starts_with(['-', '_'])).then(|| digits.parse().ok()).flatten()
+    (rest.is_empty() || rest.starts_with(['-', '_']))
+        .then(|| digits.parse().ok())
+        .flatten()
 }
 
 pub fn slashed(path: &Path) -> String {
-    let parts: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
+    let parts: Vec<_> =
+        path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
     parts.join("/")
 }

@@ -35,7 +35,8 @@ impl Faults {
         cause: impl Into<String>,
         cure: impl Into<String>,
     ) {
-        let fault = Fault { file: file.into(), line, cause: cause.into(), cure: cure.into() };
+        let fault =
+            Fault { file: file.into(), line, cause: cause.into(), cure: cure.into() };
         if !self.0.contains(&fault) {
             self.0.push(fault);
         }

@@ -43,7 +43,10 @@ fn unshown(project: &Project, shown: &Shown, faults: &mut Faults) {
                     format!("the section `# {}` comes twice", section.name),
                     "let the example give each section a name of its own",
                 );
-            } else if !shown.sections.contains(&(chapter.clone(), section.name.clone())) {
+            } else if !shown
+                .sections
+                .contains(&(chapter.clone(), section.name.clone()))
+            {
                 faults.add(
                     &file,
                     section.line,
@@ -91,14 +94,23 @@ fn unlisted_pages(
     let summary = format!("{}/SUMMARY.md", project.src);
     for (path, _) in files(&project.root, &project.src, "md")? {
         if path != summary && !collected.pages.iter().any(|page| page.file == path) {
-            faults.add(path, 0, "SUMMARY.md does not list this page", "list it, or remove it");
+            faults.add(
+                path,
+                0,
+                "SUMMARY.md does not list this page",
+                "list it, or remove it",
+            );
         }
     }
     Ok(())
 }
 
 /// A chapter has exactly one example; an appendix may have one; no example stands alone.
-fn examples_and_chapters(project: &Project, collected: &Collected, faults: &mut Faults) {
+fn examples_and_chapters(
+    project: &Project,
+    collected: &Collected,
+    faults: &mut Faults,
+) {
     let mut placed = BTreeSet::new();
     for page in &collected.pages {
         let examples = project.examples(&page.stem);
@@ -107,7 +119,11 @@ fn examples_and_chapters(project: &Project, collected: &Collected, faults: &mut 
             faults.add(
                 &page.file,
                 0,
-                format!("{} examples are named examples/{}_*.rs", examples.len(), page.stem),
+                format!(
+                    "{} examples are named examples/{}_*.rs",
+                    examples.len(),
+                    page.stem
+                ),
                 "a chapter has exactly one program",
             );
         }

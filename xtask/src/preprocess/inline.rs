@@ -29,7 +29,8 @@ pub fn helper<'a>(text: &'a str, name: &str) -> Option<(&'a str, usize)> {
     let inner = text.strip_prefix("{{#")?.strip_prefix(name)?;
     let end = inner.find("}}")?;
     let rest = &inner[..end];
-    rest.starts_with(char::is_whitespace).then_some((rest.trim(), 3 + name.len() + end + 2))
+    rest.starts_with(char::is_whitespace)
+        .then_some((rest.trim(), 3 + name.len() + end + 2))
 }
 
 /// Splits `text`, which begins at `first_line` of `file`.
@@ -39,7 +40,8 @@ pub fn split<'a>(
     file: &str,
     faults: &mut Faults,
 ) -> Vec<Inline<'a>> {
-    let mut scanner = Scanner { text, first_line, raw_from: 0, at: 0, out: Vec::new() };
+    let mut scanner =
+        Scanner { text, first_line, raw_from: 0, at: 0, out: Vec::new() };
     scanner.run(file, faults);
     scanner.out
 }
@@ -85,7 +87,10 @@ impl<'a> Scanner<'a> {
                 '$' => self.math(rest, file, faults),
                 '[' if rest.starts_with("[@") => match rest.find(']') {
                     Some(end) => {
-                        let inline = Inline::Reference { line: self.line(), label: &rest[2..end] };
+                        let inline = Inline::Reference {
+                            line: self.line(),
+                            label: &rest[2..end],
+                        };
                         self.push(inline, end + 1);
                     }
                     None => {
@@ -139,14 +144,17 @@ impl<'a> Scanner<'a> {
             faults.add(
                 file,
                 self.line(),
-                format!("inline math `${tex}$` is empty, or begins or ends with a space"),
+                format!(
+                    "inline math `${tex}$` is empty, or begins or ends with a space"
+                ),
                 "write `$x$`; a dollar sign is written `\\$`",
             );
         }
         let line_start = self.text[..self.at].rfind('\n').map_or(0, |i| i + 1);
         let first = &self.text[line_start..self.at];
         let quotes = first[..container_width(first)].matches('>').count();
-        let inline = Inline::Math { line: self.line(), display, tex: unquote(tex, quotes) };
+        let inline =
+            Inline::Math { line: self.line(), display, tex: unquote(tex, quotes) };
         self.push(inline, end + 2 * delimiter.len());
     }
 }
@@ -162,7 +170,9 @@ fn math_end(body: &str, delimiter: &str) -> Option<usize> {
         match c {
             '$' => return None,
             '\\' => at += 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
-            '\n' if blank(rest[1..].lines().next().unwrap_or_default()) => return None,
+            '\n' if blank(rest[1..].lines().next().unwrap_or_default()) => {
+                return None;
+            }
             _ => at += c.len_utf8(),
         }
     }
@@ -200,7 +210,9 @@ fn code_span_len(text: &str) -> usize {
                 return at + run;
             }
             at += closing;
-        } else if rest.starts_with('\n') && blank(rest[1..].lines().next().unwrap_or_default()) {
+        } else if rest.starts_with('\n')
+            && blank(rest[1..].lines().next().unwrap_or_default())
+        {
             break;
         } else {
             at += rest.chars().next().map_or(1, char::len_utf8);

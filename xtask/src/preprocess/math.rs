@@ -58,7 +58,8 @@ impl Math {
             }
         }
         // Without macros of its own, the converter has nothing that could be wrong.
-        let converter = LatexToMathML::new(MathCoreConfig::default()).unwrap_or_default();
+        let converter =
+            LatexToMathML::new(MathCoreConfig::default()).unwrap_or_default();
         Math { converter, macros }
     }
 
@@ -81,9 +82,12 @@ impl Math {
             .map_err(|error| {
                 let start = error.0.start.min(expanded.len());
                 TexError {
-                    line: expanded.get(..start).map_or(0, |before| before.matches('\n').count()),
+                    line: expanded
+                        .get(..start)
+                        .map_or(0, |before| before.matches('\n').count()),
                     cause: format!("bad TeX in `{}`: {error}", one_line(tex)),
-                    cure: "correct the formula, or define the macro in macros.tex".into(),
+                    cure: "correct the formula, or define the macro in macros.tex"
+                        .into(),
                 }
             })?
             .mathml;
@@ -109,11 +113,13 @@ impl Math {
     fn expand(&self, tex: &str, depth: usize) -> Result<String, TexError> {
         let mut out = String::with_capacity(tex.len());
         let mut rest = tex;
-        let consumed = |rest: &str| tex[..tex.len() - rest.len()].matches('\n').count();
+        let consumed =
+            |rest: &str| tex[..tex.len() - rest.len()].matches('\n').count();
         while let Some(at) = rest.find('\\') {
             out.push_str(&rest[..at]);
             rest = &rest[at + 1..];
-            let name_len = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+            let name_len =
+                rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
             let (name, after) = rest.split_at(name_len);
             let Some(definition) = self.macros.get(name) else {
                 // A control symbol takes its character along, lest `\\` be read twice.
@@ -151,7 +157,8 @@ impl Math {
                 body = body.replace(&format!("#{i}"), argument);
                 rest = after;
             }
-            let body = self.expand(&body, depth + 1).map_err(|e| TexError { line, ..e })?;
+            let body =
+                self.expand(&body, depth + 1).map_err(|e| TexError { line, ..e })?;
             out.push_str(&body);
             // `\given x` → `\mid x`: a space that ended a name still has to.
             if rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -215,7 +222,10 @@ fn take_argument(text: &str) -> Option<(&str, &str)> {
     }
     let len = match text.strip_prefix('\\') {
         Some(name) => {
-            1 + name.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(name.len()).max(1)
+            1 + name
+                .find(|c: char| !c.is_ascii_alphabetic())
+                .unwrap_or(name.len())
+                .max(1)
         }
         None => text.chars().next()?.len_utf8(),
     };
@@ -223,9 +233,10 @@ fn take_argument(text: &str) -> Option<(&str, &str)> {
 }
 
 fn row_with_option(tex: &str) -> Option<usize> {
-    tex.match_indices("\\\\[")
-        .map(|(at, _)| at)
-        .find(|at| tex[at + 3..].starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.'))
+    tex.match_indices("\\\\[").map(|(at, _)| at).find(|at| {
+        tex[at + 3..]
+            .starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.')
+    })
 }
 
 fn one_line(tex: &str) -> String {
@@ -243,7 +254,8 @@ fn lighter(mathml: String) -> String {
     // The variation selectors that tell two script alphabets apart: the font has one.
     let mut mathml = mathml.replace(['\u{FE00}', '\u{FE01}'], "");
     for (style, class) in COLUMN {
-        mathml = mathml.replace(&format!(" style=\"{style}\""), &format!(" class=\"{class}\""));
+        mathml = mathml
+            .replace(&format!(" style=\"{style}\""), &format!(" class=\"{class}\""));
     }
     // The empty space keeps Firefox from spacing identifiers of several letters; of one letter
     // there is nothing to space once the selector is gone.
@@ -334,9 +346,13 @@ mod tests {
 
     #[test]
     fn scripts_stack_after_a_macro() {
-        let math = math("\\newcommand{\\x}{{\\mathbf x}}\n\\newcommand{\\T}{^{\\mathsf T}}");
+        let math =
+            math("\\newcommand{\\x}{{\\mathbf x}}\n\\newcommand{\\T}{^{\\mathsf T}}");
         let mathml = math.render("\\x_n\\T", false).unwrap();
-        assert_eq!(mathml, "<math><msubsup><mi>𝐱</mi><mi>n</mi><mi>𝖳</mi></msubsup></math>");
+        assert_eq!(
+            mathml,
+            "<math><msubsup><mi>𝐱</mi><mi>n</mi><mi>𝖳</mi></msubsup></math>"
+        );
     }
 
     #[test]
@@ -354,8 +370,11 @@ mod tests {
     #[test]
     fn nothing_is_left_for_markdown_to_eat() {
         let safe = math("").render("a * b \\_ [c] | ` x'", true).unwrap();
-        let text: String =
-            safe.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text).collect();
+        let text: String = safe
+            .split('<')
+            .filter_map(|part| part.split_once('>'))
+            .map(|(_, text)| text)
+            .collect();
         for c in "*_[]|`\\'\n".chars() {
             assert!(!text.contains(c), "{c:?} in {safe}");
         }

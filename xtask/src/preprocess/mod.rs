@@ -56,7 +56,10 @@ impl Preprocessor for Mixtures {
 }
 
 /// The new content of every page, by its source path; fails with all faults of the book.
-fn write_pages(ctx: &PreprocessorContext, book: &Book) -> anyhow::Result<HashMap<PathBuf, String>> {
+fn write_pages(
+    ctx: &PreprocessorContext,
+    book: &Book,
+) -> anyhow::Result<HashMap<PathBuf, String>> {
     let mut faults = Faults::default();
     let src = book::slashed(&ctx.config.book.src);
     let project = Project::read(&ctx.root, &src, &mut faults)?;

@@ -31,7 +31,9 @@ impl Output {
                 section.text.push('\n');
             }
             if let Some((key, value)) = line.trim_start().split_once(" = ") {
-                output.values.push((key.trim_end().to_string(), value.trim().to_string()));
+                output
+                    .values
+                    .push((key.trim_end().to_string(), value.trim().to_string()));
             }
         }
         for section in &mut output.sections {
@@ -59,7 +61,8 @@ impl Output {
 pub fn in_prose(value: &str) -> String {
     let mut out = String::new();
     for (i, c) in value.char_indices() {
-        let number_follows = value[i + c.len_utf8()..].starts_with(|c: char| c.is_ascii_digit());
+        let number_follows =
+            value[i + c.len_utf8()..].starts_with(|c: char| c.is_ascii_digit());
         if c == '-' && number_follows {
             out.push('\u{2212}');
         } else if c.is_ascii_punctuation() {
@@ -90,8 +93,9 @@ mod tests {
 
     #[test]
     fn sections_and_values() {
-        let output =
-            Output::parse("# first run\n\n  mean = 3.5\na = 1\n\n# next\nmean x = 2\na = 1\n");
+        let output = Output::parse(
+            "# first run\n\n  mean = 3.5\na = 1\n\n# next\nmean x = 2\na = 1\n",
+        );
         assert_eq!(output.section("first run").unwrap().text, "  mean = 3.5\na = 1");
         assert_eq!(output.value("mean"), Ok("3.5"));
         assert_eq!(output.value("mean x"), Ok("2"));

@@ -58,14 +58,20 @@ impl Project {
             checks,
             outputs,
             figures,
-            macros: if macros.exists() { fs::read_to_string(macros)? } else { String::new() },
+            macros: if macros.exists() {
+                fs::read_to_string(macros)?
+            } else {
+                String::new()
+            },
         })
     }
 
     /// The examples of a page, by its stem: `ch04_*.rs`, or an appendix's one file of its name.
     pub fn examples(&self, stem: &str) -> Vec<&str> {
         let of_page = |path: &&String| {
-            let file = path.strip_prefix("examples/").and_then(|file| file.strip_suffix(".rs"));
+            let file = path
+                .strip_prefix("examples/")
+                .and_then(|file| file.strip_suffix(".rs"));
             file.is_some_and(|name| examples::page_of(name) == Some(stem))
         };
         self.rust.keys().filter(of_page).map(String::as_str).collect()
@@ -78,7 +84,11 @@ pub fn stem(path: &str) -> String {
 }
 
 /// All files under `folder` with that extension, by path relative to the root, and their text.
-pub fn files(root: &Path, folder: &str, ext: &str) -> anyhow::Result<Vec<(String, String)>> {
+pub fn files(
+    root: &Path,
+    folder: &str,
+    ext: &str,
+) -> anyhow::Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     let directory = root.join(folder);
     if !directory.is_dir() {

@@ -48,7 +48,12 @@ impl<'b, 'a> Reader<'b, 'a> {
         }
     }
 
-    fn fault(&mut self, line: usize, cause: impl Into<String>, cure: impl Into<String>) {
+    fn fault(
+        &mut self,
+        line: usize,
+        cause: impl Into<String>,
+        cure: impl Into<String>,
+    ) {
         self.faults.add(self.file, line, cause, cure);
     }
 
@@ -84,7 +89,11 @@ impl<'b, 'a> Reader<'b, 'a> {
             }
         }
         if let Some((_, line)) = self.open {
-            self.fault(line, "this directive is never closed", "close it with a line `:::`");
+            self.fault(
+                line,
+                "this directive is never closed",
+                "close it with a line `:::`",
+            );
         }
         self.solution_due(None);
         self.items
@@ -141,12 +150,19 @@ impl<'b, 'a> Reader<'b, 'a> {
                 if second.is_empty() || second.contains('$') {
                     self.fault(
                         line,
-                        format!("the figure `{first}` has no alt text, or math in it"),
+                        format!(
+                            "the figure `{first}` has no alt text, or math in it"
+                        ),
                         "write `:::figure name | what it shows, in plain words`",
                     );
                 }
                 let id = format!("fig-{first}");
-                self.label(line, &format!("fig:{first}"), format!("Figure {number}"), id);
+                self.label(
+                    line,
+                    &format!("fig:{first}"),
+                    format!("Figure {number}"),
+                    id,
+                );
                 Directive::Figure { name: first, alt: second, number }
             }
             "exercise" => {
@@ -263,10 +279,9 @@ impl<'b, 'a> Reader<'b, 'a> {
             );
             return None;
         };
-        let Some((path, anchor)) = spec
-            .split_once(':')
-            .filter(|(_, a)| !a.is_empty() && a.parse::<usize>().is_err() && !a.contains(':'))
-        else {
+        let Some((path, anchor)) = spec.split_once(':').filter(|(_, a)| {
+            !a.is_empty() && a.parse::<usize>().is_err() && !a.contains(':')
+        }) else {
             self.fault(
                 line + 1,
                 format!("the include `{spec}` names no anchor"),
@@ -300,7 +315,9 @@ impl<'b, 'a> Reader<'b, 'a> {
 
 fn is_kebab(label: &str) -> bool {
     !label.starts_with('-')
-        && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && label
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// `folder/path` without `..`, or nothing if it leaves the root.

@@ -47,20 +47,31 @@ impl<'a> Writer<'_, 'a> {
                     out.push_str(if caption { text.trim_start() } else { &text });
                 }
                 Item::Fence(fence, kind) => self.fence(page, fence, kind, &mut out),
-                Item::Open { line, directive } => self.open(page, *line, directive, &mut out),
+                Item::Open { line, directive } => {
+                    self.open(page, *line, directive, &mut out)
+                }
                 Item::Close(Kind::Result) => {
                     let check = self.check(page, result);
                     let _ = write!(out, "\n{check}</div>\n\n");
                 }
-                Item::Close(Kind::Figure) => out.push_str("\n</figcaption>\n</figure>\n\n"),
+                Item::Close(Kind::Figure) => {
+                    out.push_str("\n</figcaption>\n</figure>\n\n")
+                }
                 // Its solution closes the box.
                 Item::Close(Kind::Exercise) => out.push('\n'),
-                Item::Close(Kind::Solution) => out.push_str("\n</details>\n</div>\n\n"),
+                Item::Close(Kind::Solution) => {
+                    out.push_str("\n</details>\n</div>\n\n")
+                }
             }
-            if let Item::Open { directive: Directive::Result { label, .. }, line } = item {
+            if let Item::Open { directive: Directive::Result { label, .. }, line } =
+                item
+            {
                 result = (label, *line);
             }
-            caption = matches!(item, Item::Open { directive: Directive::Figure { .. }, .. });
+            caption = matches!(
+                item,
+                Item::Open { directive: Directive::Figure { .. }, .. }
+            );
         }
         out
     }
@@ -81,7 +92,13 @@ impl<'a> Writer<'_, 'a> {
         out
     }
 
-    fn fault(&mut self, page: &Page, line: usize, cause: String, cure: impl Into<String>) {
+    fn fault(
+        &mut self,
+        page: &Page,
+        line: usize,
+        cause: String,
+        cure: impl Into<String>,
+    ) {
         self.faults.add(&page.file, line, cause, cure);
     }
 
@@ -90,7 +107,9 @@ impl<'a> Writer<'_, 'a> {
         let mut glued = 0;
         for (i, inline) in inlines.iter().enumerate() {
             match inline {
-                Inline::Raw(text) => out.push_str(&text[std::mem::take(&mut glued)..]),
+                Inline::Raw(text) => {
+                    out.push_str(&text[std::mem::take(&mut glued)..])
+                }
                 Inline::Math { line, display, tex } => {
                     let formula = self.formula(page, *line, *display, tex);
                     let after = match inlines.get(i + 1) {
@@ -101,30 +120,38 @@ impl<'a> Writer<'_, 'a> {
                         out.push_str(&formula);
                     } else {
                         glued = after.len();
-                        let _ = write!(out, "<span class=\"glued\">{formula}{after}</span>");
-                    }
-                }
-                Inline::Reference { line, label } => match self.collected.labels.get(*label) {
-                    Some(target) => {
-                        let mut url = String::new();
-                        if !std::ptr::eq(&self.collected.pages[target.page], page) {
-                            let depth = page.path.components().count() - 1;
-                            url = "../".repeat(depth);
-                            url.push_str(&slashed(&self.collected.pages[target.page].path));
-                        }
                         let _ = write!(
                             out,
-                            "<a class=\"ref\" href=\"{url}#{}\">{}</a>",
-                            target.id, target.text
+                            "<span class=\"glued\">{formula}{after}</span>"
                         );
                     }
-                    None => self.fault(
-                        page,
-                        *line,
-                        format!("no result or figure is labelled `{label}`"),
-                        "correct the label (a figure's is `fig:name`)",
-                    ),
-                },
+                }
+                Inline::Reference { line, label } => {
+                    match self.collected.labels.get(*label) {
+                        Some(target) => {
+                            let mut url = String::new();
+                            if !std::ptr::eq(&self.collected.pages[target.page], page)
+                            {
+                                let depth = page.path.components().count() - 1;
+                                url = "../".repeat(depth);
+                                url.push_str(&slashed(
+                                    &self.collected.pages[target.page].path,
+                                ));
+                            }
+                            let _ = write!(
+                                out,
+                                "<a class=\"ref\" href=\"{url}#{}\">{}</a>",
+                                target.id, target.text
+                            );
+                        }
+                        None => self.fault(
+                            page,
+                            *line,
+                            format!("no result or figure is labelled `{label}`"),
+                            "correct the label (a figure's is `fig:name`)",
+                        ),
+                    }
+                }
                 Inline::Value { line, spec } => {
                     if let Some(value) = self.value(page, *line, spec) {
                         out.push_str(&output::in_prose(&value));
@@ -135,7 +162,13 @@ impl<'a> Writer<'_, 'a> {
         out
     }
 
-    fn formula(&mut self, page: &Page, line: usize, display: bool, tex: &str) -> String {
+    fn formula(
+        &mut self,
+        page: &Page,
+        line: usize,
+        display: bool,
+        tex: &str,
+    ) -> String {
         let mut filled = String::new();
         let mut rest = tex;
         while let Some(at) = rest.find("{{#") {
@@ -158,7 +191,9 @@ impl<'a> Writer<'_, 'a> {
         }
         filled.push_str(rest);
         match self.math.render(&filled, display) {
-            Ok(mathml) if display => format!("<span class=\"display\">{mathml}</span>"),
+            Ok(mathml) if display => {
+                format!("<span class=\"display\">{mathml}</span>")
+            }
             Ok(mathml) => mathml,
             Err(error) => {
                 self.fault(page, line + error.line, error.cause, error.cure);
@@ -201,7 +236,13 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
-    fn open(&mut self, page: &Page<'a>, line: usize, directive: &Directive, out: &mut String) {
+    fn open(
+        &mut self,
+        page: &Page<'a>,
+        line: usize,
+        directive: &Directive,
+        out: &mut String,
+    ) {
         match directive {
             Directive::Result { label, title, number } => {
                 let title = self.inlines(page, title);
@@ -231,9 +272,9 @@ impl<'a> Writer<'_, 'a> {
                      </div>\n\n"
                 );
             }
-            Directive::Solution => {
-                out.push_str("\n<details class=\"solution\">\n<summary>Solution</summary>\n\n")
-            }
+            Directive::Solution => out.push_str(
+                "\n<details class=\"solution\">\n<summary>Solution</summary>\n\n",
+            ),
         }
     }
 
@@ -282,7 +323,13 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
-    fn fence(&mut self, page: &Page<'a>, fence: &Fence, kind: &FenceKind, out: &mut String) {
+    fn fence(
+        &mut self,
+        page: &Page<'a>,
+        fence: &Fence,
+        kind: &FenceKind,
+        out: &mut String,
+    ) {
         let p = fence.prefix.as_str();
         let mut lines: Vec<String> = Vec::new();
         match kind {
@@ -292,7 +339,8 @@ impl<'a> Writer<'_, 'a> {
                 return;
             }
             FenceKind::Listing { path, anchor, .. } => {
-                let Some(code) = self.listing(page, fence.line + 1, path, anchor) else {
+                let Some(code) = self.listing(page, fence.line + 1, path, anchor)
+                else {
                     return;
                 };
                 lines.push("<div class=\"listing\">".into());
@@ -305,7 +353,8 @@ impl<'a> Writer<'_, 'a> {
                 lines.push("```".into());
             }
             FenceKind::Output { chapter, section } => {
-                let Some((command, text)) = self.output(page, fence.line + 1, chapter, section)
+                let Some((command, text)) =
+                    self.output(page, fence.line + 1, chapter, section)
                 else {
                     return;
                 };
@@ -328,7 +377,13 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
-    fn listing(&mut self, page: &Page, line: usize, path: &str, anchor: &str) -> Option<String> {
+    fn listing(
+        &mut self,
+        page: &Page,
+        line: usize,
+        path: &str,
+        anchor: &str,
+    ) -> Option<String> {
         self.shown.anchors.insert((path.to_string(), anchor.to_string()));
         let Some(file) = self.project.rust.get(path) else {
             self.fault(
@@ -373,7 +428,8 @@ impl<'a> Writer<'_, 'a> {
             return None;
         };
         let Some(found) = output.section(section) else {
-            let known: Vec<&str> = output.sections.iter().map(|s| s.name.as_str()).collect();
+            let known: Vec<&str> =
+                output.sections.iter().map(|s| s.name.as_str()).collect();
             self.fault(
                 page,
                 line,

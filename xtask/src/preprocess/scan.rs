@@ -51,7 +51,11 @@ impl Fence<'_> {
 }
 
 /// Splits `content`; an unclosed fence is a fault of `file`.
-pub fn blocks<'a>(content: &'a str, file: &str, faults: &mut Faults) -> Vec<Block<'a>> {
+pub fn blocks<'a>(
+    content: &'a str,
+    file: &str,
+    faults: &mut Faults,
+) -> Vec<Block<'a>> {
     let mut blocks = Vec::new();
     let mut text_start: Option<(usize, usize)> = None;
     let mut lines = numbered_lines(content).peekable();
@@ -61,7 +65,8 @@ pub fn blocks<'a>(content: &'a str, file: &str, faults: &mut Faults) -> Vec<Bloc
             let mut body = Vec::new();
             let mut closed_at = None;
             for inner in lines.by_ref() {
-                let stripped = strip_prefix(inner.text, opening.width, opening.quotes);
+                let stripped =
+                    strip_prefix(inner.text, opening.width, opening.quotes);
                 if opening.closes(stripped) {
                     closed_at = Some(inner.end);
                     break;
@@ -85,7 +90,8 @@ pub fn blocks<'a>(content: &'a str, file: &str, faults: &mut Faults) -> Vec<Bloc
             }))
         } else if let Some(directive) = at.text.strip_prefix(":::") {
             let directive = directive.trim();
-            let (kind, args) = directive.split_once(char::is_whitespace).unwrap_or((directive, ""));
+            let (kind, args) =
+                directive.split_once(char::is_whitespace).unwrap_or((directive, ""));
             Some(if kind.is_empty() {
                 Block::Close { line: at.number }
             } else {
@@ -101,7 +107,8 @@ pub fn blocks<'a>(content: &'a str, file: &str, faults: &mut Faults) -> Vec<Bloc
             }
             Some(block) => {
                 if let Some((line, start)) = text_start.take() {
-                    blocks.push(Block::Text { line, text: &content[start..at.start] });
+                    blocks
+                        .push(Block::Text { line, text: &content[start..at.start] });
                 }
                 blocks.push(block);
             }

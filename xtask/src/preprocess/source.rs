@@ -14,7 +14,11 @@ pub struct Anchor {
 }
 
 /// All anchors of the file, by name. What is wrong with them goes to `faults`.
-pub fn anchors(source: &str, file: &str, faults: &mut Faults) -> BTreeMap<String, Anchor> {
+pub fn anchors(
+    source: &str,
+    file: &str,
+    faults: &mut Faults,
+) -> BTreeMap<String, Anchor> {
     let mut open: Vec<(&str, usize, Vec<&str>)> = Vec::new();
     let mut done: BTreeMap<String, Anchor> = BTreeMap::new();
     for (i, text) in source.lines().enumerate() {
@@ -72,8 +76,9 @@ pub fn anchors(source: &str, file: &str, faults: &mut Faults) -> BTreeMap<String
 fn marker<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     let rest = text.trim_start().strip_prefix("//")?.trim_start();
     let name = rest.strip_prefix(key)?.trim();
-    let end =
-        name.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).unwrap_or(name.len());
+    let end = name
+        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')))
+        .unwrap_or(name.len());
     Some(&name[..end])
 }
 
@@ -84,8 +89,10 @@ fn dedent(lines: &[&str]) -> String {
         .map(|l| l.len() - l.trim_start().len())
         .min()
         .unwrap_or_default();
-    let text: Vec<&str> =
-        lines.iter().map(|l| l.get(indent..).unwrap_or_default().trim_end()).collect();
+    let text: Vec<&str> = lines
+        .iter()
+        .map(|l| l.get(indent..).unwrap_or_default().trim_end())
+        .collect();
     text.join("\n").trim_matches('\n').to_string()
 }
 
@@ -148,7 +155,9 @@ pub fn as_doctest(source: &str) -> String {
         let Some(path) = line.strip_prefix("use ") else {
             continue;
         };
-        let end = path.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(path.len());
+        let end = path
+            .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .unwrap_or(path.len());
         let name = &path[..end];
         let local = ["std", "core", "alloc", "crate", "self", "super"];
         let declared = source.contains(&format!("mod {name} "));
@@ -194,16 +203,26 @@ mod unit {
         let source = "use a::b;\n\nfn helper() {}\n\n/// Why.\n#[test]\nfn one() {\n    if true {\n    }\n}\n\n#[test]\nfn two() {}\n";
         let found = tests(source);
         assert_eq!(found.len(), 2);
-        assert_eq!(found[0].code, "/// Why.\n#[test]\nfn one() {\n    if true {\n    }\n}");
+        assert_eq!(
+            found[0].code,
+            "/// Why.\n#[test]\nfn one() {\n    if true {\n    }\n}"
+        );
         assert_eq!(found[1].code, "#[test]\nfn two() {}");
     }
 
     #[test]
     fn a_doctest_names_the_crate_that_macros_expand_to() {
         let source = "use mixtures::nalgebra::dvector;\nfn main() { dvector![1.0]; }";
-        assert!(as_doctest(source).starts_with("extern crate mixtures;\nextern crate nalgebra;\n"));
-        let imported = "use mixtures::nalgebra;\nfn main() { nalgebra::dvector![1.0]; }";
-        assert!(!as_doctest(imported).contains("extern crate nalgebra"), "it would stand twice");
+        assert!(
+            as_doctest(source)
+                .starts_with("extern crate mixtures;\nextern crate nalgebra;\n")
+        );
+        let imported =
+            "use mixtures::nalgebra;\nfn main() { nalgebra::dvector![1.0]; }";
+        assert!(
+            !as_doctest(imported).contains("extern crate nalgebra"),
+            "it would stand twice"
+        );
     }
 
     #[test]

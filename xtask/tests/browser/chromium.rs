@@ -52,14 +52,17 @@ impl Chromium {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
+            .unwrap_or_else(|error| {
+                panic!("cannot start {}: {error}", program.display())
+            });
         let commands = process.stdin.take().unwrap();
         let answers = BufReader::new(process.stdout.take().unwrap());
         let (sender, messages) = mpsc::channel();
         std::thread::spawn(move || {
             for message in answers.split(0) {
                 let Ok(message) = message else { break };
-                let message = serde_json::from_slice(&message).expect("the protocol is JSON");
+                let message =
+                    serde_json::from_slice(&message).expect("the protocol is JSON");
                 if sender.send(message).is_err() {
                     break;
                 }
@@ -93,7 +96,8 @@ impl Chromium {
     /// Sends a command and waits for its answer; events on the way are kept.
     pub fn call(&mut self, method: &str, params: Value) -> Value {
         self.last_id += 1;
-        let mut command = json!({"id": self.last_id, "method": method, "params": params});
+        let mut command =
+            json!({"id": self.last_id, "method": method, "params": params});
         if !self.session.is_empty() {
             command["sessionId"] = json!(self.session);
         }
@@ -144,7 +148,10 @@ impl Chromium {
 
     fn keep(&mut self, mut message: Value) {
         if let Some(method) = message["method"].as_str() {
-            self.events.push(Event { method: method.to_owned(), params: message["params"].take() });
+            self.events.push(Event {
+                method: method.to_owned(),
+                params: message["params"].take(),
+            });
         }
     }
 }

@@ -47,7 +47,12 @@ impl Pages {
 impl Look {
     pub fn all() -> [Self; 4] {
         let look = |theme, width| Self { theme, width };
-        [look("light", 1280), look("light", 390), look("navy", 1280), look("navy", 390)]
+        [
+            look("light", 1280),
+            look("light", 390),
+            look("navy", 1280),
+            look("navy", 390),
+        ]
     }
 
     /// Loads the page and gathers its faults.
@@ -62,17 +67,22 @@ impl Look {
             "width": self.width, "height": 800, "deviceScaleFactor": 1, "mobile": false
         });
         browser.call("Emulation.setDeviceMetricsOverride", metrics);
-        let theme =
-            format!("try {{ localStorage.setItem('mdbook-theme', '{}') }} catch {{}}", self.theme);
-        let script =
-            browser.call("Page.addScriptToEvaluateOnNewDocument", json!({ "source": theme }));
+        let theme = format!(
+            "try {{ localStorage.setItem('mdbook-theme', '{}') }} catch {{}}",
+            self.theme
+        );
+        let script = browser.call(
+            "Page.addScriptToEvaluateOnNewDocument",
+            json!({ "source": theme }),
+        );
         browser.load(&format!("file://{}/{page}", site.display()));
         let facts = browser.evaluate(include_str!("look.js"));
         browser.call("Page.removeScriptToEvaluateOnNewDocument", script);
 
         let mut faults: Vec<String> = strings(&facts["faults"]);
         faults.extend(browser.events().iter().filter_map(fault));
-        let themed = strings(&facts["themed"]).iter().any(|class| class == self.theme);
+        let themed =
+            strings(&facts["themed"]).iter().any(|class| class == self.theme);
         if facts["sidebar"] != 0 && !themed {
             faults.push("the theme was not taken up".to_owned());
         }
@@ -80,8 +90,10 @@ impl Look {
         let weight = loaded.iter().map(|(size, _)| size).sum();
         if weight > BUDGET {
             let kilobytes = |bytes: u64| bytes.div_ceil(1000);
-            let heaviest =
-                loaded.iter().take(5).map(|(size, path)| format!("{path} {}", kilobytes(*size)));
+            let heaviest = loaded
+                .iter()
+                .take(5)
+                .map(|(size, path)| format!("{path} {}", kilobytes(*size)));
             faults.push(format!(
                 "the page weighs {} KB without its figures: {} …",
                 kilobytes(weight),
@@ -94,9 +106,9 @@ impl Look {
             screenshot(browser, self.width, &facts["height"], &folder.join(name));
         }
         let unique: BTreeSet<_> = faults.into_iter().collect();
-        let named = unique
-            .into_iter()
-            .map(|fault| format!("{page} ({}, {} px): {fault}", self.theme, self.width));
+        let named = unique.into_iter().map(|fault| {
+            format!("{page} ({}, {} px): {fault}", self.theme, self.width)
+        });
         Seen { faults: named.collect(), weight }
     }
 }
@@ -116,7 +128,9 @@ fn fault(event: &Event) -> Option<String> {
             let text = thrown.or(details["text"].as_str()).unwrap_or("an exception");
             Some(format!("uncaught: {}", text.lines().next().unwrap_or_default()))
         }
-        "Runtime.consoleAPICalled" if params["type"] == "error" || params["type"] == "assert" => {
+        "Runtime.consoleAPICalled"
+            if params["type"] == "error" || params["type"] == "assert" =>
+        {
             let first = &params["args"][0];
             let text = first["value"].as_str().or(first["description"].as_str());
             Some(format!("console.error: {}", text.unwrap_or("?")))
@@ -132,7 +146,9 @@ fn fault(event: &Event) -> Option<String> {
             let leaves = !inside.iter().any(|scheme| address.starts_with(scheme));
             leaves.then(|| format!("a request leaves the machine: {address}"))
         }
-        "Network.webSocketCreated" => Some(format!("a socket is opened: {}", params["url"])),
+        "Network.webSocketCreated" => {
+            Some(format!("a socket is opened: {}", params["url"]))
+        }
         "Network.loadingFailed" if params["canceled"] != true => {
             let error = params["errorText"].as_str().unwrap_or("?");
             Some(format!("a load fails: {error} ({})", params["type"].as_str()?))
@@ -147,12 +163,16 @@ fn loaded<'a>(events: &'a [Event], site: &Path) -> Vec<(u64, &'a str)> {
     let requested: BTreeSet<&str> = events
         .iter()
         .filter(|event| event.method == "Network.requestWillBeSent")
-        .filter_map(|event| event.params["request"]["url"].as_str()?.strip_prefix(&root))
+        .filter_map(|event| {
+            event.params["request"]["url"].as_str()?.strip_prefix(&root)
+        })
         .filter_map(|address| address.split(['?', '#']).next())
         .filter(|path| !path.starts_with("figures/"))
         .collect();
-    let size = |path: &str| fs::metadata(site.join(path)).map_or(0, |file| file.len());
-    let mut sizes: Vec<_> = requested.iter().map(|&path| (size(path), path)).collect();
+    let size =
+        |path: &str| fs::metadata(site.join(path)).map_or(0, |file| file.len());
+    let mut sizes: Vec<_> =
+        requested.iter().map(|&path| (size(path), path)).collect();
     sizes.sort_unstable_by(|a, b| b.cmp(a));
     sizes
 }

@@ -16,7 +16,8 @@ fn browser() -> Result<Chromium, String> {
         Some(program) => Ok(Chromium::launch(&program)),
         None => {
             let why = "no chromium, chromium-browser, google-chrome or $CHROME on this machine";
-            let ci = std::env::var("CI").is_ok_and(|ci| !ci.is_empty() && ci != "false");
+            let ci =
+                std::env::var("CI").is_ok_and(|ci| !ci.is_empty() && ci != "false");
             assert!(!ci, "{why}, and in CI the browser test is never skipped");
             Err(why.to_owned())
         }
@@ -27,7 +28,8 @@ fn browser() -> Result<Chromium, String> {
 #[test]
 #[ignore = "needs the built book: run `cargo xtask browser`"]
 fn the_built_book() {
-    let site = std::env::var_os("XTASK_SITE").expect("run through `cargo xtask browser`");
+    let site =
+        std::env::var_os("XTASK_SITE").expect("run through `cargo xtask browser`");
     let report = |text: &str| {
         println!("{text}");
         if let Some(file) = std::env::var_os("XTASK_BROWSER_REPORT") {

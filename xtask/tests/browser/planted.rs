@@ -9,15 +9,24 @@ use std::path::Path;
 const PLANTED: [(&str, Option<&str>); 16] = [
     ("<p>text</p>", None),
     ("<p>a figure <img src='figures/good.svg' alt='a dot'></p>", None),
-    ("<p>a formula <math><mi>x</mi></math>, the code <code>\\frac $$</code></p>", None),
+    (
+        "<p>a formula <math><mi>x</mi></math>, the code <code>\\frac $$</code></p>",
+        None,
+    ),
     ("<div style='overflow-x: auto'><pre><code>WIDE</code></pre></div>", None),
     ("<script>console.error('planted')</script>", Some("console.error: planted")),
-    ("<script>nothing.such()</script>", Some("uncaught: ReferenceError: nothing is not")),
+    (
+        "<script>nothing.such()</script>",
+        Some("uncaught: ReferenceError: nothing is not"),
+    ),
     (
         "<script>setTimeout(() => { throw new Error('late') }, 0)</script>",
         Some("uncaught: Error: late"),
     ),
-    ("<img src='figures/gone.svg' alt='gone'>", Some("broken image figures/gone.svg")),
+    (
+        "<img src='figures/gone.svg' alt='gone'>",
+        Some("broken image figures/gone.svg"),
+    ),
     ("<img src='figures/bad.svg' alt='bad'>", Some("broken image figures/bad.svg")),
     (
         "<img src='http://127.0.0.1:9/a.png' alt='outside'>",
@@ -27,7 +36,10 @@ const PLANTED: [(&str, Option<&str>); 16] = [
         "<script>fetch('https://127.0.0.1:9/x').catch(() => {})</script>",
         Some("a request leaves the machine: https://127.0.0.1:9/x"),
     ),
-    ("<script src='gone.js'></script>", Some("a load fails: net::ERR_FILE_NOT_FOUND")),
+    (
+        "<script src='gone.js'></script>",
+        Some("a load fails: net::ERR_FILE_NOT_FOUND"),
+    ),
     ("<p>the ratio \\frac{a}{b}</p>", Some("raw TeX: \\frac{a}{b}")),
     ("<pre><code> </code></pre>", Some("an empty listing")),
     ("<pre><code>WIDE</code></pre>", Some("sticks out of the window by")),
@@ -51,7 +63,10 @@ fn every_planted_fault_is_seen() {
         let told = told_of(&mut browser, site, planted);
         match expected {
             Some(cause) => {
-                assert!(told.contains(cause), "{planted}: expected {cause}, got\n{told}")
+                assert!(
+                    told.contains(cause),
+                    "{planted}: expected {cause}, got\n{told}"
+                )
             }
             None => assert_eq!(told, "", "{planted} has no fault"),
         }

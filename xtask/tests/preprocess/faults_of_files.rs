@@ -8,14 +8,22 @@ use crate::sample::{Sample, at};
 fn a_missing_include() {
     let sample = Sample::with("ch01_one.rs:shown", "ch01_two.rs:shown");
     let report = sample.run("html").unwrap_err();
-    assert!(report.contains("book/ch01-one.md:12: there is no file examples/ch01_two.rs"));
+    assert!(
+        report.contains("book/ch01-one.md:12: there is no file examples/ch01_two.rs")
+    );
 }
 
 #[test]
 fn a_misspelt_anchor() {
-    let report = Sample::with("one.rs:shown", "one.rs:shwon").run("html").unwrap_err();
-    assert!(report.contains(&format!("{}: examples/ch01_one.rs has no", at(":shown"))), "{report}");
-    assert!(report.contains("examples/ch01_one.rs:4: no page shows the anchor `shown`"));
+    let report =
+        Sample::with("one.rs:shown", "one.rs:shwon").run("html").unwrap_err();
+    assert!(
+        report.contains(&format!("{}: examples/ch01_one.rs has no", at(":shown"))),
+        "{report}"
+    );
+    assert!(
+        report.contains("examples/ch01_one.rs:4: no page shows the anchor `shown`")
+    );
 }
 
 #[test]
@@ -35,7 +43,8 @@ fn an_example_that_is_shown_and_not_run() {
 #[test]
 fn a_library_file_that_would_be_run() {
     let from = "{{#include ../tests";
-    Sample::with(from, "{{#rustdoc_include ../tests").fails(&at(from), "is no example");
+    Sample::with(from, "{{#rustdoc_include ../tests")
+        .fails(&at(from), "is no example");
 }
 
 #[test]
@@ -73,7 +82,8 @@ fn an_anchor_that_never_ends() {
 fn a_rust_fence_that_is_no_include() {
     Sample::with("The mean is", "```rust\nlet x = 1;\n```\n\nThe mean is")
         .fails(&at("The mean"), "every Rust listing is an include");
-    let report = Sample::with("```rust\n{{#rustdoc", "```rust,ignore\n{{#rustdoc").run("html");
+    let report =
+        Sample::with("```rust\n{{#rustdoc", "```rust,ignore\n{{#rustdoc").run("html");
     assert!(report.unwrap_err().contains("book/ch01-one.md:11: every Rust listing"));
 }
 
@@ -97,8 +107,11 @@ fn a_fence_that_is_not_closed() {
 fn a_leftover_include() {
     Sample::with("The mean is", "{{#include ../README.md}} The mean is")
         .fails(&at("The mean"), "leftover `{{#include");
-    Sample::with("The mean is", "```toml\n{{#include ../x.toml}}\n```\n\nThe mean is")
-        .fails("book/ch01-one.md:20", "leftover `{{#include");
+    Sample::with(
+        "The mean is",
+        "```toml\n{{#include ../x.toml}}\n```\n\nThe mean is",
+    )
+    .fails("book/ch01-one.md:20", "leftover `{{#include");
 }
 
 // Outputs, values, figures.
@@ -114,8 +127,11 @@ fn an_unknown_section() {
 
 #[test]
 fn a_missing_output() {
-    let report = Sample::with("{{#output ch01", "{{#output ch07").run("html").unwrap_err();
-    assert!(report.contains(&format!("{}: there is no book/output/ch07", at("#output"))));
+    let report =
+        Sample::with("{{#output ch01", "{{#output ch07").run("html").unwrap_err();
+    assert!(
+        report.contains(&format!("{}: there is no book/output/ch07", at("#output")))
+    );
 }
 
 #[test]
@@ -134,8 +150,10 @@ fn a_section_that_comes_twice() {
 
 #[test]
 fn an_unknown_value() {
-    Sample::with("ch01: mean}}", "ch01: maen}}").fails(&at("The mean"), "no line `maen = …`");
-    Sample::with("ch01: tiny}}", "ch01: tony}}").fails(&at("The mean"), "no line `tony = …`");
+    Sample::with("ch01: mean}}", "ch01: maen}}")
+        .fails(&at("The mean"), "no line `maen = …`");
+    Sample::with("ch01: tiny}}", "ch01: tony}}")
+        .fails(&at("The mean"), "no line `tony = …`");
 }
 
 #[test]
@@ -161,7 +179,8 @@ fn a_figure_that_no_page_shows() {
 
 #[test]
 fn a_figure_without_alt_text() {
-    Sample::with(" | Points in the plane", " |").fails(&at(":::figure"), "no alt text");
+    Sample::with(" | Points in the plane", " |")
+        .fails(&at(":::figure"), "no alt text");
 }
 
 // Pages and examples.

@@ -47,19 +47,22 @@ fn a_leftover_dollar() {
 
 #[test]
 fn two_unescaped_prices() {
-    Sample::with("\\$5", "$5 or $6").fails(&at("Inline"), "begins or ends with a space");
+    Sample::with("\\$5", "$5 or $6")
+        .fails(&at("Inline"), "begins or ends with a space");
 }
 
 #[test]
 fn display_math_that_is_not_closed() {
-    Sample::with("2}\n$$\n:::", "2}\n:::").fails("book/ch01-one.md:6", "`$$` opens math");
+    Sample::with("2}\n$$\n:::", "2}\n:::")
+        .fails("book/ch01-one.md:6", "`$$` opens math");
 }
 
 // Labels and results.
 
 #[test]
 fn an_unknown_label() {
-    Sample::with("[@the-update]", "[@the-updaet]").fails(&at("Inline"), "`the-updaet`");
+    Sample::with("[@the-update]", "[@the-updaet]")
+        .fails(&at("Inline"), "`the-updaet`");
 }
 
 #[test]
@@ -70,7 +73,8 @@ fn a_label_taken_twice() {
 
 #[test]
 fn a_result_without_a_title() {
-    Sample::with(" | The update of $\\x$", "").fails(&at(":::result"), "a label in kebab-case");
+    Sample::with(" | The update of $\\x$", "")
+        .fails(&at(":::result"), "a label in kebab-case");
 }
 
 #[test]
@@ -83,7 +87,11 @@ fn a_result_without_a_check() {
 #[test]
 fn a_check_without_a_result() {
     let sample = Sample::new();
-    sample.replace("tests/equations/ch01.rs", "/// Checks", "#[test]\nfn other() {}\n\n/// Checks");
+    sample.replace(
+        "tests/equations/ch01.rs",
+        "/// Checks",
+        "#[test]\nfn other() {}\n\n/// Checks",
+    );
     sample.fails("tests/equations/ch01.rs:2", "`other` checks no numbered result");
 }
 
@@ -97,18 +105,23 @@ fn a_directive_that_is_not_closed() {
 
 #[test]
 fn the_last_directive_is_not_closed() {
-    Sample::with("half}}\n```\n:::", "half}}\n```").fails(&at(":::solution"), "never closed");
+    Sample::with("half}}\n```\n:::", "half}}\n```")
+        .fails(&at(":::solution"), "never closed");
 }
 
 #[test]
 fn a_closing_line_that_closes_nothing() {
-    Sample::with("The mean is", ":::\n\nThe mean is").fails(&at("The mean"), "closes nothing");
+    Sample::with("The mean is", ":::\n\nThe mean is")
+        .fails(&at("The mean"), "closes nothing");
 }
 
 #[test]
 fn an_unknown_directive() {
     let report = Sample::with(":::exercise", ":::excercise").run("html").unwrap_err();
-    assert!(report.contains(&format!("{}: unknown directive", at(":::exercise"))), "{report}");
+    assert!(
+        report.contains(&format!("{}: unknown directive", at(":::exercise"))),
+        "{report}"
+    );
 }
 
 #[test]
@@ -121,7 +134,11 @@ fn an_exercise_without_a_solution() {
 
 #[test]
 fn text_between_an_exercise_and_its_solution() {
-    let report = Sample::with(":::\n:::solution", ":::\n\nBut.\n\n:::solution").run("html");
+    let report =
+        Sample::with(":::\n:::solution", ":::\n\nBut.\n\n:::solution").run("html");
     let report = report.unwrap_err();
-    assert!(report.contains(&format!("{}: this exercise has no", at(":::exercise"))), "{report}");
+    assert!(
+        report.contains(&format!("{}: this exercise has no", at(":::exercise"))),
+        "{report}"
+    );
 }

@@ -108,7 +108,10 @@ let half = 0.5;
 "##;
     assert_eq!(pages[0].1, expected, "\n--- it became\n{}", pages[0].1);
     let more = &pages[1].1;
-    assert!(more.contains("<a class=\"ref\" href=\"ch01-one.md#the-update\">(1.1)</a>"), "{more}");
+    assert!(
+        more.contains("<a class=\"ref\" href=\"ch01-one.md#the-update\">(1.1)</a>"),
+        "{more}"
+    );
 }
 
 #[test]
@@ -137,15 +140,24 @@ fn math_survives_lists_quotations_and_tables() {
     let html = fs::read_to_string(root.join("target/book/ch01-one.html")).unwrap();
     assert!(html.contains("<msub><mi>a</mi><mn>1</mn></msub>"), "{html}");
     assert!(html.contains(">∗</mo>"), "{html}");
-    assert!(html.contains("<mi>a</mi><mo>&gt;</mo><mi>b</mi></math></span>"), "{html}");
-    assert!(html.contains("<td><math><mrow><mo>|</mo><mi>x</mi><mo>|</mo></mrow></math></td>"));
+    assert!(
+        html.contains("<mi>a</mi><mo>&gt;</mo><mi>b</mi></math></span>"),
+        "{html}"
+    );
+    assert!(html.contains(
+        "<td><math><mrow><mo>|</mo><mi>x</mi><mo>|</mo></mrow></math></td>"
+    ));
     assert!(!html.contains("$$"));
 }
 
 #[test]
 fn every_fault_is_reported_in_order() {
     let sample = Sample::with("[@the-update]", "[@nothing]");
-    sample.replace("book/ch01-one.md", "{{#value ch01: mean}}", "{{#value ch01: none}}");
+    sample.replace(
+        "book/ch01-one.md",
+        "{{#value ch01: mean}}",
+        "{{#value ch01: none}}",
+    );
     let report = sample.run("html").unwrap_err();
     let lines: Vec<&str> = report.lines().collect();
     assert_eq!(lines.len(), 3, "{report}");
@@ -164,7 +176,8 @@ fn an_appendix_shows_what_its_own_example_printed() {
          ```text\n{{#output appendix_more: all}}\n```\n",
     );
     let pages = sample.run("html").unwrap();
-    let (_, more) = pages.iter().find(|(path, _)| path == "appendix-more.md").unwrap();
+    let (_, more) =
+        pages.iter().find(|(path, _)| path == "appendix-more.md").unwrap();
     assert!(more.contains("cargo run --example appendix_more"), "{more}");
     assert!(more.contains("slope = 3"), "{more}");
 }

@@ -73,7 +73,10 @@ impl Sample {
         sample.write("book/ch01-one.md", CHAPTER);
         sample.write("book/appendix-more.md", "# More\n\nBack to [@the-update].\n");
         sample.write("book/output/ch01.txt", "# run\n\nmean = -2.5\ntiny = 1e-12\n");
-        sample.write("book/figures/points.svg", "<svg viewBox=\"0 0 640 480\"></svg>\n");
+        sample.write(
+            "book/figures/points.svg",
+            "<svg viewBox=\"0 0 640 480\"></svg>\n",
+        );
         sample.write(
             "examples/ch01_one.rs",
             "//! One.\nuse mixtures::Em;\n\n// ANCHOR: shown\nfn main() {\n    // ANCHOR: inner\n    let x = 1;\n    // ANCHOR_END: inner\n}\n// ANCHOR_END: shown\n",
@@ -124,9 +127,13 @@ impl Sample {
     /// The pages for `renderer`, by path.
     pub fn run(&self, renderer: &str) -> Result<Vec<(String, String)>, String> {
         let book = MDBook::load(self.folder.path()).unwrap();
-        let ctx =
-            PreprocessorContext::new(book.root.clone(), book.config.clone(), renderer.to_string());
-        let book = Mixtures.run(&ctx, book.book).map_err(|error| error.to_string())?;
+        let ctx = PreprocessorContext::new(
+            book.root.clone(),
+            book.config.clone(),
+            renderer.to_string(),
+        );
+        let book =
+            Mixtures.run(&ctx, book.book).map_err(|error| error.to_string())?;
         let page = |item: &BookItem| match item {
             BookItem::Chapter(chapter) => {
                 let path = chapter.path.as_deref().map(Path::to_string_lossy)?;
@@ -142,7 +149,10 @@ impl Sample {
         let report = self.run("html").expect_err("the planted fault passed");
         let lines: Vec<&str> = report.lines().collect();
         assert_eq!(lines.len(), 2, "one fault was planted: {report}");
-        assert!(lines[1].starts_with(&format!("{place}: ")), "not at {place}: {report}");
+        assert!(
+            lines[1].starts_with(&format!("{place}: ")),
+            "not at {place}: {report}"
+        );
         assert!(lines[1].contains(cause), "no {cause:?} in {report}");
         assert!(lines[1].contains(" — "), "no cure in {report}");
         assert_eq!(self.run("test").unwrap_err(), report, "a test run lets it pass");
