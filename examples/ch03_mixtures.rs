@@ -128,19 +128,43 @@ fn main() -> Result<()> {
         vec![DMatrix::identity(1, 1); 2],
     )?;
     let (points, _) = one.sample(60, &mut rng(4));
-    let best = two_means(&points, -1.5, 1.5);
+    // The highest of the points of a grid, searched first coarsely and then finely.
+    let search = |within: &dyn Fn(f64, f64) -> bool| {
+        let mut top = (0.0, 0.0);
+        for step in [0.1, 0.01, 0.001] {
+            let (a, b) = top;
+            let reach = if step == 0.1 { 40 } else { 10 };
+            let offsets = (-reach..=reach).flat_map(|i| {
+                (-reach..=reach).map(move |j| (f64::from(i), f64::from(j)))
+            });
+            top = offsets
+                .map(|(i, j)| (a + step * i, b + step * j))
+                .filter(|&(a, b)| within(a, b))
+                .max_by(|p, q| {
+                    two_means(&points, p.0, p.1)
+                        .total_cmp(&two_means(&points, q.0, q.1))
+                })
+                .unwrap_or(top);
+        }
+        top
+    };
+    let peak = search(&|a, b| a < b);
+    let pass = search(&|a, b| a == b);
+    let best = two_means(&points, peak.0, peak.1);
     let levels: Vec<f64> =
         [1.0, 4.0, 10.0, 20.0, 35.0, 60.0, 100.0].iter().map(|d| best - d).collect();
     println!("\n# Two peaks");
-    println!("at the true means = {best:.4}");
-    println!("with the means exchanged = {:.4}", two_means(&points, 1.5, -1.5));
-    println!("half way between = {:.4}", two_means(&points, 0.0, 0.0));
+    for (mu_1, mu_2) in [peak, (peak.1, peak.0), pass] {
+        let height = two_means(&points, mu_1, mu_2);
+        println!("means {mu_1:6.2} and {mu_2:5.2}: log likelihood {height:9.3}");
+    }
     Chart::new("μ_1", "μ_2")
         .x_range(-4.0..4.0)
         .y_range(-4.0..4.0)
         .equal_aspect()
         .contours(|a, b| two_means(&points, a, b), &levels, Colour::component(0))
         .dots("", [(-1.5, 1.5), (1.5, -1.5)], Colour::Ink)
+        .dashed("", [(-4.0, -4.0), (4.0, 4.0)], Colour::Grey)
         .save("ch03-surface")?;
     Ok(())
 }

@@ -114,7 +114,7 @@ fn main() -> Result<()> {
     println!("log likelihood = {:.4}", fit.log_likelihood());
     println!("log likelihood of the truth = {:.4}", truth.log_density(&x)?.sum());
     let apart = difference(&plain, &fit.mixture);
-    println!("largest difference from the plain run: < 1e-12 is {}", apart < 1e-12);
+    println!("differs from the plain run by less than 1e-12: {}", apart < 1e-12);
 
     let mut panels = Vec::new();
     for updates in [0, 5, 10, 50] {
@@ -145,13 +145,13 @@ fn main() -> Result<()> {
     println!("lowest of the ten starts = {lowest:.1}");
     let r = fit.mixture.responsibilities(&x)?;
     let torn = r.row_iter().filter(|row| row.max() < 0.95).count();
-    println!("eruptions below 95 % = {torn}");
+    println!("eruptions assigned with less than 95 % = {torn}");
     let density = |a: f64, b: f64| {
         fit.mixture.log_density(&dmatrix![a, b]).map_or(0.0, |l| l[0].exp())
     };
     Chart::new("eruption (min)", "waiting (min)")
         .x_range(1.0..6.0)
-        .y_range(40.0..100.0)
+        .y_range(35.0..100.0)
         .contours(
             density,
             &[0.0005, 0.002, 0.006, 0.012, 0.02],

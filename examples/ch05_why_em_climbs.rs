@@ -180,15 +180,15 @@ fn main() -> Result<()> {
         .vertical(stop.iterations as f64, "a gain below 0.001 a point")
         .save("ch05-plateau")?;
 
-    // ANCHOR: ridge
-    /// EM with a little something added to every variance "for stability".
-    fn ridged_update(x: &[f64], (mu, variance): (f64, f64)) -> (f64, f64) {
+    // ANCHOR: padded
+    /// An update of mean and variance, with a constant added to the variance "for stability".
+    fn padded_update(x: &[f64], (mu, variance): (f64, f64)) -> (f64, f64) {
         let mean = x.iter().map(|x| x * (mu * x / variance).tanh()).sum::<f64>()
             / x.len() as f64;
         let square = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
         (mean, square - mean * mean + 1e-2)
     }
-    // ANCHOR_END: ridge
+    // ANCHOR_END: padded
     let x: Vec<f64> = sample(1.5)?.iter().map(|x| 0.05 * x).collect();
     let log_likelihood = |(mu, variance): (f64, f64)| -> Result<f64> {
         let m = GaussianMixture::new(
@@ -198,11 +198,11 @@ fn main() -> Result<()> {
         )?;
         Ok(m.log_density(&DMatrix::from_column_slice(x.len(), 1, &x))?.sum())
     };
-    println!("\n# A ridge falls");
+    println!("\n# With the constant");
     let mut parameters = (0.075, 0.0025);
     for t in 0..4 {
         println!("after {t} updates: {:9.3}", log_likelihood(parameters)?);
-        parameters = ridged_update(&x, parameters);
+        parameters = padded_update(&x, parameters);
     }
     Ok(())
 }

@@ -290,6 +290,54 @@ fn stopping_means_what_it_says() {
     assert_eq!((all.iterations, all.converged), (300, false));
 }
 
+/// The criteria by their definitions, with the parameters counted by hand.
+#[test]
+fn criteria_count_the_parameters() {
+    let x = data::faithful();
+    let fit = Em::new(2).restarts(3).fit(&x).unwrap();
+    let (m, l) = (&fit.mixture, fit.log_likelihood());
+    assert_relative_eq!(
+        m.aic(&x).unwrap(),
+        -2.0 * l + 2.0 * 11.0,
+        max_relative = 1e-12
+    );
+    let bic = -2.0 * l + 272.0_f64.ln() * 11.0;
+    assert_relative_eq!(m.bic(&x).unwrap(), bic, max_relative = 1e-12);
+}
+
+/// Rows of weight zero are no starting points: with no updates, every mean is a weighted row.
+#[test]
+fn rows_without_weight_start_nothing() {
+    let x = data::faithful();
+    let weights = DVector::from_fn(272, |n, _| if n % 40 == 0 { 1.0 } else { 0.0 });
+    for start in [Start::RandomPoints, Start::KMeansPlusPlus] {
+        for seed in 0..20 {
+            let em = Em::new(4).start(start.clone()).seed(seed).max_iterations(0);
+            let means =
+                em.fit_weighted(&x, &weights).unwrap().mixture.means().clone();
+            for mean in means.row_iter() {
+                let near = |n: &usize| (x.row(*n) - mean).norm() < 1e-9;
+                assert!((0..272).step_by(40).any(|n| near(&n)), "{mean}");
+            }
+        }
+    }
+}
+
+/// The notebook's sampler draws from the mixture that it names.
+#[test]
+fn the_sampler_has_the_moments_of_the_truth() {
+    let (weights, means, covariances) = data::notebook_truth();
+    let (x, z) = data::sample_notebook(30_000, &mut rng(10)).unwrap();
+    for k in 0..3 {
+        let rows: Vec<usize> = (0..z.len()).filter(|&n| z[n] == k).collect();
+        let group = mixtures::Gaussian::fit(&x.select_rows(&rows)).unwrap();
+        let share = rows.len() as f64 / z.len() as f64;
+        assert_relative_eq!(share, weights[k], epsilon = 0.012);
+        assert_relative_eq!(group.mean().transpose(), means.row(k), epsilon = 0.07);
+        assert_relative_eq!(*group.covariance(), covariances[k], epsilon = 0.12);
+    }
+}
+
 #[test]
 fn a_collapse_names_the_component() {
     let mut x = data::notebook().rows(0, 60).into_owned();
