@@ -333,7 +333,7 @@ fn the_sampler_has_the_moments_of_the_truth() {
         let group = mixtures::Gaussian::fit(&x.select_rows(&rows)).unwrap();
         let share = rows.len() as f64 / z.len() as f64;
         assert_relative_eq!(share, weights[k], epsilon = 0.012);
-        assert_relative_eq!(group.mean().transpose(), means.row(k), epsilon = 0.07);
+        assert_relative_eq!(*group.mean(), means.row(k).transpose(), epsilon = 0.07);
         assert_relative_eq!(*group.covariance(), covariances[k], epsilon = 0.12);
     }
 }
