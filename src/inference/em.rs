@@ -62,9 +62,10 @@ pub struct EmFit {
 }
 
 impl EmFit {
-    /// The total log likelihood of the returned mixture: the last of the trace.
+    /// The total log likelihood of the returned mixture: the last of the trace (NaN if somebody
+    /// has emptied it).
     pub fn log_likelihood(&self) -> f64 {
-        self.trace[self.trace.len() - 1]
+        self.trace.last().copied().unwrap_or(f64::NAN)
     }
 }
 
