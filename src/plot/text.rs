@@ -65,7 +65,7 @@ pub(super) fn to_svg(label: &str, size: f64, italic: bool) -> String {
         if shift != Shift::None {
             let _ = write!(attributes, " font-size=\"{small}\"");
         }
-        let body = escape(&content, italic);
+        let body = escape(&keep_outer_spaces(&content), italic);
         if attributes.is_empty() {
             out.push_str(&body);
         } else {
@@ -74,6 +74,15 @@ pub(super) fn to_svg(label: &str, size: f64, italic: bool) -> String {
         below = target;
     }
     out
+}
+
+/// Viewers may drop a plain space where a span starts or ends; a no-break space they keep.
+fn keep_outer_spaces(text: &str) -> String {
+    let inner = text.trim_matches(' ');
+    let before = text.len() - text.trim_start_matches(' ').len();
+    let after = text.len() - before - inner.len();
+    let space = |count| "\u{a0}".repeat(count);
+    format!("{}{inner}{}", space(before), space(after))
 }
 
 /// Escapes XML; in italic text digits and capital Greek letters stand upright, as in mathematics.
@@ -183,7 +192,13 @@ mod tests {
         assert_eq!(to_svg("a < b & c", 100.0, false), "a &lt; b &amp; c");
         assert_eq!(
             to_svg("x_n = 1", 100.0, false),
-            "x<tspan dy=\"20\" font-size=\"72\">n</tspan><tspan dy=\"-20\"> = 1</tspan>"
+            "x<tspan dy=\"20\" font-size=\"72\">n</tspan><tspan dy=\"-20\">\u{a0}= 1</tspan>"
+        );
+        assert_eq!(
+            to_svg("10^{−3} a point, x _i", 100.0, false),
+            "10<tspan dy=\"-36\" font-size=\"72\">−3</tspan>\
+             <tspan dy=\"36\">\u{a0}a point, x\u{a0}</tspan>\
+             <tspan dy=\"20\" font-size=\"72\">i</tspan>"
         );
         assert_eq!(
             to_svg("10^{−3}", 100.0, false),
@@ -192,7 +207,7 @@ mod tests {
         assert_eq!(to_svg(r"a\_b and c_ d_", 100.0, false), "a_b and c_ d_");
         assert_eq!(
             to_svg("{open _{x", 100.0, false),
-            "{open <tspan dy=\"20\" font-size=\"72\">{</tspan><tspan dy=\"-20\">x</tspan>"
+            "{open\u{a0}<tspan dy=\"20\" font-size=\"72\">{</tspan><tspan dy=\"-20\">x</tspan>"
         );
         assert_eq!(
             to_svg("Σ", 100.0, true),
