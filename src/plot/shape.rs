@@ -55,7 +55,7 @@ impl Face {
             Face::Label => 15.0,
             Face::Tick => 14.0,
             Face::Heading => 15.0,
-            Face::Maths => 22.0,
+            Face::Maths => 18.0,
         }
     }
 }
