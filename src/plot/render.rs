@@ -246,16 +246,20 @@ fn path(
     out: &mut Vec<Shape>,
 ) {
     let mut placed: Vec<Point> = points.map(|p| frame.place(p)).collect();
-    if placed.iter().all(|&p| frame.holds(p)) {
-        out.push(Shape::stroke(snapped(&placed), line));
-        return;
+    let (pieces, line) = if placed.iter().all(|&p| frame.holds(p)) {
+        (vec![snapped(&placed)], line)
+    } else {
+        if line.closed {
+            placed.extend(placed.first().copied());
+        }
+        let pieces = frame.clip_line(&placed);
+        let pieces = pieces.iter().map(|piece| snapped(piece)).collect();
+        (pieces, Line { closed: false, ..line })
+    };
+    if line.halo {
+        out.extend(pieces.iter().map(|p| Shape::halo(p.clone(), line, 1.0)));
     }
-    if line.closed {
-        placed.extend(placed.first().copied());
-    }
-    for piece in frame.clip_line(&placed) {
-        out.push(Shape::stroke(snapped(&piece), Line { closed: false, ..line }));
-    }
+    out.extend(pieces.into_iter().map(|p| Shape::stroke(p, line)));
 }
 
 fn contours(

@@ -64,6 +64,9 @@ impl Face {
 const RADIUS: f64 = 2.6;
 const DOT_ALPHA: f64 = 0.6;
 
+/// The page's colour, white: in the dark theme the inversion turns it dark with everything else.
+const PAGE: BackendColor = BackendColor { rgb: (255, 255, 255), alpha: 1.0 };
+
 impl Shape {
     pub(super) fn stroke(points: Vec<Spot>, line: Line) -> Shape {
         Shape::Stroke {
@@ -72,6 +75,17 @@ impl Shape {
             color: line.colour.with_alpha(line.alpha),
             width: px(line.width),
             dash: line.dash,
+        }
+    }
+
+    /// What lies below a line that has to stand out from what it crosses.
+    pub(super) fn halo(points: Vec<Spot>, line: Line, margin: f64) -> Shape {
+        Shape::Stroke {
+            points,
+            closed: line.closed,
+            color: PAGE,
+            width: px(line.width + 2.0 * margin),
+            dash: Dash::Solid,
         }
     }
 
@@ -105,23 +119,21 @@ impl Shape {
         }
     }
 
-    /// The mark at a point, as one shape or, for a cross, two.
+    /// The mark at a point, as one shape or, for a cross, its two bars above their halos.
     pub(super) fn mark((x, y): Spot, marker: Marker, colour: Colour) -> Vec<Shape> {
         let fill = colour.with_alpha(DOT_ALPHA);
         let outline = match marker {
             Marker::Dot => &[][..],
             Marker::Shape(k) => Marker::SHAPES[k],
             Marker::Cross => {
-                let arm = px(5.5);
-                let line = Line { width: 3.0, ..Line::new(colour, Dash::Solid) };
-                return [1, -1]
-                    .map(|s| {
-                        Shape::stroke(
-                            vec![(x - arm, y - s * arm), (x + arm, y + s * arm)],
-                            line,
-                        )
-                    })
-                    .to_vec();
+                let arm = px(6.0);
+                let line = Line { width: 3.25, ..Line::new(colour, Dash::Solid) };
+                let bars = [1, -1]
+                    .map(|s| vec![(x - arm, y - s * arm), (x + arm, y + s * arm)]);
+                let halo = |bar: &Vec<_>| Shape::halo(bar.clone(), line, 1.75);
+                let mut shapes = bars.iter().map(halo).collect::<Vec<_>>();
+                shapes.extend(bars.into_iter().map(|bar| Shape::stroke(bar, line)));
+                return shapes;
             }
         };
         if outline.is_empty() {

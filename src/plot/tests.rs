@@ -220,6 +220,29 @@ fn equal_aspect_draws_a_round_gaussian_round() {
 }
 
 #[test]
+fn crosses_and_ellipses_lie_on_halos_above_the_points() {
+    let svg = Chart::new("x", "y")
+        .scatter(&spread(9), Colour::component(0))
+        .components(
+            &dmatrix![0.5, 1.0; 0.4, 0.9],
+            &[dmatrix![0.1, 0.0; 0.0, 0.2], dmatrix![0.2, 0.0; 0.0, 0.1]],
+            0.5,
+        )
+        .to_svg()
+        .expect("draws");
+    let strokes: Vec<&str> =
+        svg.lines().filter(|line| line.contains("stroke=\"#")).collect();
+    let colours: Vec<&str> = strokes
+        .iter()
+        .filter_map(|line| line.split("stroke=\"").nth(1)?.split('"').next())
+        .filter(|colour| *colour != "#000")
+        .collect();
+    // Both ellipses, then both crosses.
+    let each = ["#fff", "#2058b0", "#fff", "#d9661f"];
+    assert_eq!(colours[colours.len() - 8..], [each, each].concat());
+}
+
+#[test]
 fn files_are_written_where_asked_and_only_under_plain_names() {
     let folder =
         std::env::temp_dir().join(format!("mixtures-plot-{}", std::process::id()));
