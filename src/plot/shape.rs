@@ -11,6 +11,7 @@ use super::Colour;
 use super::geometry::{Spot, px, snap};
 use super::layer::{Dash, Line, Marker};
 use super::svg::{Stroke, Svg};
+use super::text;
 
 #[derive(Clone)]
 pub(super) enum Shape {
@@ -144,6 +145,28 @@ impl Shape {
             .map(|&(dx, dy)| (x + px(RADIUS * dx), y + px(RADIUS * dy)))
             .collect();
         vec![Shape::Fill { outline, fill }]
+    }
+
+    /// The corners of the box around a text; nothing for other shapes.
+    pub(super) fn text_box(&self) -> Option<(Spot, Spot)> {
+        let Shape::Text { at, text, face, h, v, .. } = self else {
+            return None;
+        };
+        if text.is_empty() {
+            return None;
+        }
+        let (width, height) = (px(text::width(text, face.size())), px(face.size()));
+        let left = match h {
+            HPos::Left => at.0,
+            HPos::Center => at.0 - width / 2,
+            HPos::Right => at.0 - width,
+        };
+        let top = match v {
+            VPos::Top => at.1,
+            VPos::Center => at.1 - height / 2,
+            VPos::Bottom => at.1 - height,
+        };
+        Some(((left, top), (left + width, top + height)))
     }
 
     fn draw(&self, area: &DrawingArea<Svg<'_>, Shift>) {

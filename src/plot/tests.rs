@@ -184,6 +184,39 @@ fn the_legend_is_there_unless_hidden() {
 }
 
 #[test]
+fn a_legend_keeps_clear_of_data_and_the_grid_of_the_legend() {
+    let line = [(0.0, 1.0), (1.0, 1.0)];
+    let chart =
+        || Chart::new("x", "y").line("a label", line, Colour::Ink).y_range(0.0..2.0);
+    let svg = |chart: Chart<'_>| chart.to_svg().expect("draws");
+    let (corner, above) =
+        (chart().legend(Legend::TopRight), chart().legend(Legend::Above));
+    assert_eq!(svg(chart()), svg(corner.clone()));
+    // A mark in each corner, or a curve through all of them.
+    let marks = [(0.02, 0.1), (0.98, 0.1), (0.02, 1.9), (0.98, 1.9)];
+    let wave = |x: f64| 1.0 + 0.98 * (60.0 * x).sin();
+    for crowd in [
+        |c: Chart<'static>, marks: &[(f64, f64)], _| c.dots("", marks, Colour::Ink),
+        |c: Chart<'static>, _: &[(f64, f64)], wave| c.curve("", wave, Colour::Ink),
+    ] {
+        let crowded = |chart| svg(crowd(chart, &marks, wave));
+        assert_eq!(crowded(chart()), crowded(above.clone()));
+        assert_ne!(crowded(chart()), crowded(corner.clone()));
+    }
+    // A dot in a corner would be taken for one of the data.
+    let dots = || Chart::new("x", "y").dots("a label", line, Colour::Ink);
+    assert_eq!(svg(dots()), svg(dots().legend(Legend::Above)));
+    // The grid has gaps behind a legend in the plot, and none where there is no legend.
+    let pieces = |svg: String| {
+        let grid = svg.split("stroke-opacity=\"0.13\"").nth(1).expect("a grid");
+        grid.split("</g>").next().expect("ends").matches("<path").count()
+    };
+    let whole = pieces(svg(chart().legend(Legend::Hidden)));
+    assert_eq!(pieces(svg(above)), whole);
+    assert!(pieces(svg(chart().legend(Legend::TopLeft).x_range(-0.1..1.0))) > whole);
+}
+
+#[test]
 fn equal_aspect_draws_a_round_gaussian_round() {
     let svg = Chart::new("x", "y")
         .equal_aspect()
