@@ -86,6 +86,12 @@ impl Frame {
             && y <= f64::from(self.bottom) + slack
     }
 
+    /// Where a point is drawn, if it lies in the frame.
+    pub(super) fn spot(&self, point: Point) -> Option<Spot> {
+        let placed = self.place(point);
+        self.holds(placed).then(|| (snap(placed.0), snap(placed.1)))
+    }
+
     /// The edges as half planes `a·x + b·y ≤ c`.
     fn edges(&self) -> [(f64, f64, f64); 4] {
         [

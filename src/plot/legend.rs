@@ -182,6 +182,9 @@ fn touches(shape: &Shape, from: Spot, to: Spot) -> bool {
     };
     match shape {
         Shape::Dot { at, .. } => inside(*at),
+        Shape::Dots { at, .. } | Shape::Copies { at, .. } => {
+            at.iter().copied().any(inside)
+        }
         Shape::Stroke { points, closed, .. } => {
             let back = if *closed { points.first() } else { None };
             let ends = points.iter().skip(1).chain(back);

@@ -10,14 +10,26 @@ use plotters_backend::text_anchor::{HPos, Pos, VPos};
 use super::Colour;
 use super::geometry::{Spot, px, snap};
 use super::layer::{Dash, Line, Marker};
-use super::svg::{Stroke, Svg};
-use super::text;
+use super::svg::{Crowd, Stroke, Svg};
+use super::{crowd, text};
 
 #[derive(Clone)]
 pub(super) enum Shape {
     Dot {
         at: Spot,
         radius: i32,
+        fill: BackendColor,
+    },
+    /// Dots that do not touch each other.
+    Dots {
+        at: Vec<Spot>,
+        radius: i32,
+        fill: BackendColor,
+    },
+    /// Copies of an outline, moved to places where they do not touch each other.
+    Copies {
+        at: Vec<Spot>,
+        outline: Vec<Spot>,
         fill: BackendColor,
     },
     Fill {
@@ -112,39 +124,56 @@ impl Shape {
         }
     }
 
-    pub(super) fn tinted((x, y): Spot, rgb: (u8, u8, u8)) -> Shape {
-        Shape::Dot {
-            at: (x, y),
-            radius: px(RADIUS),
-            fill: BackendColor { rgb, alpha: 0.75 },
-        }
+    /// Dots in colours of their own.
+    pub(super) fn tinted(marks: &[((u8, u8, u8), Spot)]) -> Vec<Shape> {
+        let radius = px(RADIUS);
+        crowd::mixed_layers(marks, 2 * radius + 1)
+            .into_iter()
+            .map(|(rgb, at)| {
+                let fill = BackendColor { rgb, alpha: 0.75 };
+                Shape::Dots { at, radius, fill }
+            })
+            .collect()
+    }
+
+    /// The same mark at many points.
+    pub(super) fn marks(at: &[Spot], marker: Marker, colour: Colour) -> Vec<Shape> {
+        let fill = colour.with_alpha(DOT_ALPHA);
+        let outline = match marker {
+            Marker::Cross => {
+                return at
+                    .iter()
+                    .flat_map(|&at| Shape::mark(at, marker, colour))
+                    .collect();
+            }
+            Marker::Dot => Vec::new(),
+            Marker::Shape(k) => outline(k),
+        };
+        let radius = px(RADIUS);
+        let size = outline.iter().map(|(x, y)| snap(f64::from(x * x + y * y).sqrt()));
+        let reach = 2 * size.max().unwrap_or(radius) + 2;
+        crowd::layers(at, reach)
+            .into_iter()
+            .map(|at| match outline.is_empty() {
+                true => Shape::Dots { at, radius, fill },
+                false => Shape::Copies { at, outline: outline.clone(), fill },
+            })
+            .collect()
     }
 
     /// The mark at a point, as one shape or, for a cross, its two bars above their halos.
     pub(super) fn mark((x, y): Spot, marker: Marker, colour: Colour) -> Vec<Shape> {
-        let fill = colour.with_alpha(DOT_ALPHA);
-        let outline = match marker {
-            Marker::Dot => &[][..],
-            Marker::Shape(k) => Marker::SHAPES[k],
-            Marker::Cross => {
-                let arm = px(6.0);
-                let line = Line { width: 3.25, ..Line::new(colour, Dash::Solid) };
-                let bars = [1, -1]
-                    .map(|s| vec![(x - arm, y - s * arm), (x + arm, y + s * arm)]);
-                let halo = |bar: &Vec<_>| Shape::halo(bar.clone(), line, 1.75);
-                let mut shapes = bars.iter().map(halo).collect::<Vec<_>>();
-                shapes.extend(bars.into_iter().map(|bar| Shape::stroke(bar, line)));
-                return shapes;
-            }
-        };
-        if outline.is_empty() {
-            return vec![Shape::Dot { at: (x, y), radius: px(RADIUS), fill }];
+        if marker != Marker::Cross {
+            return Shape::marks(&[(x, y)], marker, colour);
         }
-        let outline = outline
-            .iter()
-            .map(|&(dx, dy)| (x + px(RADIUS * dx), y + px(RADIUS * dy)))
-            .collect();
-        vec![Shape::Fill { outline, fill }]
+        let arm = px(6.0);
+        let line = Line { width: 3.25, ..Line::new(colour, Dash::Solid) };
+        let bars =
+            [1, -1].map(|s| vec![(x - arm, y - s * arm), (x + arm, y + s * arm)]);
+        let halo = |bar: &Vec<_>| Shape::halo(bar.clone(), line, 1.75);
+        let mut shapes = bars.iter().map(halo).collect::<Vec<_>>();
+        shapes.extend(bars.into_iter().map(|bar| Shape::stroke(bar, line)));
+        shapes
     }
 
     /// The corners of the box around a text; nothing for other shapes.
@@ -173,6 +202,12 @@ impl Shape {
         let drawn = match self {
             Shape::Dot { at, radius, fill } => {
                 area.draw(&Circle::new(*at, *radius, style(*fill, 0).filled()))
+            }
+            Shape::Dots { at, radius, fill } => {
+                area.draw(&Crowd { at, radius: *radius, outline: &[], color: *fill })
+            }
+            Shape::Copies { at, outline, fill } => {
+                area.draw(&Crowd { at, radius: 0, outline, color: *fill })
             }
             Shape::Fill { outline, fill } => {
                 area.draw(&Polygon::new(outline.clone(), style(*fill, 0)))
@@ -228,6 +263,14 @@ pub(super) fn draw(size: (i32, i32), shapes: &[Shape]) -> String {
     area.present().unwrap_or_else(|error| unreachable!("{error}"));
     drop(area);
     out
+}
+
+/// The outline of a labelled component's mark around the origin; empty for a dot.
+fn outline(k: usize) -> Vec<Spot> {
+    Marker::SHAPES[k]
+        .iter()
+        .map(|&(dx, dy)| (px(RADIUS * dx), px(RADIUS * dy)))
+        .collect()
 }
 
 /// A circle as a polygon.

@@ -112,7 +112,7 @@ fn nothing_lies_behind_a_figure_and_its_text_is_escaped() {
 }
 
 #[test]
-fn a_thousand_points_take_less_than_a_hundred_kilobytes() {
+fn a_thousand_points_are_all_there_in_less_than_thirty_kilobytes() {
     let x = spread(1000);
     let labels: Vec<usize> = (0..1000).map(|i| i * 31 % 7).collect();
     let r = DMatrix::from_fn(1000, 2, |i, k| (k as f64 - i as f64 / 1000.0).abs());
@@ -123,8 +123,13 @@ fn a_thousand_points_take_less_than_a_hundred_kilobytes() {
         chart().scatter_by_responsibility(&x, &r),
     ] {
         let svg = chart.to_svg().expect("draws");
-        assert!(svg.len() < 100_000, "{}", svg.len());
-        assert!(svg.len() > 20_000, "{}", svg.len());
+        assert!(svg.len() < 30_000, "{}", svg.len());
+        let marks: usize = svg
+            .lines()
+            .filter(|l| l.starts_with("<path stroke") || l.starts_with("<path fill"))
+            .map(|l| l.matches("h0").count() + l.matches('z').count())
+            .sum();
+        assert_eq!(marks, 1000);
     }
 }
 
