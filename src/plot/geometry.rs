@@ -48,8 +48,8 @@ pub(super) fn outside(
                 ((left, y0), (right, y0))
             };
             let mut rest = vec![((x0, y0), before), (after, (x1, y1))];
-            // A part that would end before it starts has its end in the box.
-            rest.retain(|(a, b)| a.0 < b.0 || a.1 < b.1);
+            // Stubs would look like ticks; a part that would end before it starts lies in the box.
+            rest.retain(|(a, b)| b.0 - a.0 + b.1 - a.1 > px(6.0));
             rest
         };
         parts = parts.into_iter().flat_map(cut).collect();

@@ -61,7 +61,7 @@ fn rows(entries: &[Entry], width: f64) -> Vec<Vec<(f64, usize)>> {
         if let Some(row) = rows.last_mut() {
             row.push((x, i));
         }
-        x += own + 18.0;
+        x += own + 14.0;
     }
     rows
 }
