@@ -260,7 +260,7 @@ impl Diagram {
             ));
         }
         let size = (px(around[2] - around[0] + 8.0), px(around[3] - around[1] + 8.0));
-        Ok(shape::draw(size, &shapes))
+        Ok(shape::draw(size, 1.0, &shapes))
     }
 
     fn radius(&self, i: usize) -> f64 {

@@ -9,9 +9,10 @@ use super::layer::Key;
 use super::shape::{self, Face, Shape};
 use super::{Legend, legend, render, text};
 
-/// Widths of a whole figure with 1, 2 and more columns, in CSS pixels: wide enough for the page,
-/// and such that text is still legible when a phone shrinks it.
-const WIDTHS: [f64; 3] = [560.0, 660.0, 750.0];
+/// Widths of a whole figure with 1, 2 and more columns: as laid out, with text in its own size, and
+/// as shown, in CSS pixels. At 360 pixels, on a phone, labels are at least 8 pixels high: 14 units
+/// of 630.
+const WIDTHS: [(f64, f64); 3] = [(560.0, 560.0), (600.0, 660.0), (620.0, 750.0)];
 const GUTTER: f64 = 24.0;
 const LINE: f64 = 22.0;
 
@@ -42,15 +43,18 @@ pub(super) fn draw(charts: &[Chart<'_>], columns: usize) -> Result<String, Strin
         return Err("a figure needs at least one chart and one column".to_owned());
     }
     let columns = columns.min(charts.len());
+    let (room, shown) = WIDTHS[columns.min(WIDTHS.len()) - 1];
+    // A size of one's own is meant in CSS pixels.
+    let sized = charts.iter().any(|chart| chart.size.is_some());
+    let zoom = if sized { 1.0 } else { shown / room };
     let mut shapes = Vec::new();
     let mut top = 0.0;
     let mut full_width: f64 = 0.0;
     for row in charts.chunks(columns) {
         let mut panels = Vec::new();
         for chart in row {
-            let room =
-                WIDTHS[columns.min(WIDTHS.len()) - 1] - GUTTER * (columns - 1) as f64;
-            let width = chart.size.map_or(room / columns as f64, |(width, _)| width);
+            let free = room - GUTTER * (columns - 1) as f64;
+            let width = chart.size.map_or(free / columns as f64, |(width, _)| width);
             panels.push(Panel::new(chart, width)?);
         }
         let (head, inner, foot) = settle(&mut panels)?;
@@ -62,7 +66,7 @@ pub(super) fn draw(charts: &[Chart<'_>], columns: usize) -> Result<String, Strin
         full_width = full_width.max(left - GUTTER);
         top += head + inner + foot + GUTTER / 2.0;
     }
-    Ok(shape::draw((px(full_width), px(top - GUTTER / 2.0)), &shapes))
+    Ok(shape::draw((px(full_width), px(top - GUTTER / 2.0)), zoom, &shapes))
 }
 
 /// Makes the panels of a row equally high and finds a place for each legend; returns the heights

@@ -251,12 +251,13 @@ fn style(color: BackendColor, width: u32) -> ShapeStyle {
     }
 }
 
-/// The finished SVG of this size (in backend units).
-pub(super) fn draw(size: (i32, i32), shapes: &[Shape]) -> String {
+/// The finished SVG of this size (in backend units), shown so many times as large.
+pub(super) fn draw(size: (i32, i32), zoom: f64, shapes: &[Shape]) -> String {
     use plotters::drawing::IntoDrawingArea;
     let mut out = String::new();
-    let area = Svg::new(&mut out, (size.0.unsigned_abs(), size.1.unsigned_abs()))
-        .into_drawing_area();
+    let area =
+        Svg::new(&mut out, (size.0.unsigned_abs(), size.1.unsigned_abs()), zoom)
+            .into_drawing_area();
     for shape in shapes {
         shape.draw(&area);
     }

@@ -33,16 +33,20 @@ pub(super) struct Svg<'a> {
 }
 
 impl<'a> Svg<'a> {
-    /// A figure of `size` backend units, written to `out`.
-    pub(super) fn new(out: &'a mut String, size: (u32, u32)) -> Self {
-        let unit = SCALE as u32;
+    /// A figure of `size` backend units, shown `zoom` times as large, written to `out`.
+    pub(super) fn new(out: &'a mut String, size: (u32, u32), zoom: f64) -> Self {
+        let shown = |units: u32| {
+            let pixels = f64::from(units) * zoom / f64::from(SCALE);
+            // Aside from whole numbers, where the last bit would decide.
+            (pixels - 1e-6).ceil() as u32
+        };
         let _ = writeln!(
             out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" \
              viewBox=\"0 0 {} {}\" font-family=\"sans-serif\" stroke-linecap=\"round\" \
              stroke-linejoin=\"round\">",
-            size.0.div_ceil(unit),
-            size.1.div_ceil(unit),
+            shown(size.0),
+            shown(size.1),
             size.0,
             size.1
         );
