@@ -98,8 +98,8 @@ mod tests {
         }
         assert!(seen.len() < 32, "{}", seen.len());
         assert_eq!(few((255, 0, 247)), (255, 0, 255));
-        for k in 0..PALETTE.len() {
-            assert_eq!(few(PALETTE[k]), PALETTE[k]);
+        for colour in PALETTE {
+            assert_eq!(few(colour), colour);
         }
     }
 }
