@@ -15,8 +15,8 @@ use crate::Error;
 /// Bad input (a coordinate that is not finite, a wrong shape, a covariance that is not positive
 /// definite) is remembered and reported by the call that draws, so that calls can be chained.
 ///
-/// In every text `x_n` and `x_{10}` set a subscript and `10^3` a superscript; `\_` is a plain
-/// underscore. A label that is empty makes no entry in the legend.
+/// In every text `x_n` and `x_{10}` set a subscript, `10^3` a superscript, and `**x**_n` a bold x;
+/// `\_` is a plain underscore. A label that is empty makes no entry in the legend.
 ///
 /// ```
 /// use mixtures::plot::{Chart, Colour};

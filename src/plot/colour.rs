@@ -62,6 +62,17 @@ pub(super) fn blend(weights: impl Iterator<Item = f64>) -> (u8, u8, u8) {
     (r, g, b)
 }
 
+/// One of few colours in place of a blend: a component's own where that is near, or else the
+/// nearest with 16 steps a channel.
+pub(super) fn few((r, g, b): (u8, u8, u8)) -> (u8, u8, u8) {
+    const STEP: u8 = 17;
+    let near = |&(x, y, z): &(u8, u8, u8)| {
+        [(r, x), (g, y), (b, z)].iter().all(|(c, d)| c.abs_diff(*d) <= STEP / 2)
+    };
+    let round = |c: u8| (c / STEP + u8::from(c % STEP > STEP / 2)) * STEP;
+    PALETTE.iter().copied().find(near).unwrap_or((round(r), round(g), round(b)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +82,24 @@ mod tests {
         assert_eq!(blend([0.0, 1.0, 0.0].into_iter()), Colour::component(1).rgb());
         let (r, _, _) = blend([0.5, 0.5].into_iter());
         assert_eq!(r, ((0x20 + 0xd9) as f64 / 2.0).round() as u8);
+    }
+
+    #[test]
+    fn few_colours_are_near_and_keep_those_of_the_components() {
+        let mut seen = std::collections::BTreeSet::new();
+        for i in 0..=1000 {
+            let weight = f64::from(i) / 1000.0;
+            let exact = blend([weight, 1.0 - weight].into_iter());
+            let (r, g, b) = few(exact);
+            for (c, d) in [(r, exact.0), (g, exact.1), (b, exact.2)] {
+                assert!(c.abs_diff(d) <= 8, "{exact:?}");
+            }
+            seen.insert((r, g, b));
+        }
+        assert!(seen.len() < 32, "{}", seen.len());
+        assert_eq!(few((255, 0, 247)), (255, 0, 255));
+        for colour in PALETTE {
+            assert_eq!(few(colour), colour);
+        }
     }
 }

@@ -12,24 +12,25 @@ use crate::Error;
 
 /// The length of a unit of the diagram's coordinates, the radii, and the room in a plate, in units
 /// of the finished figure.
-const UNIT: f64 = 92.0;
-const NODE: f64 = 25.0;
-const DOT: f64 = 4.5;
-const PAD: f64 = 15.0;
+const UNIT: f64 = 76.0;
+const NODE: f64 = 20.5;
+const DOT: f64 = 3.8;
+const PAD: f64 = 13.0;
 
 /// A graphical model: circles for random variables, shaded if observed; dots for fixed parameters;
 /// plates around what is repeated; arrows for dependence.
 ///
 /// Positions are in units of about two circles, x to the right and y upwards. Labels set
-/// subscripts as in a [`Chart`](super::Chart). A bad name or number is reported by the call that draws.
+/// subscripts and, as `**x**_n`, bold vectors as in a [`Chart`](super::Chart). A bad name or number
+/// is reported by the call that draws.
 ///
 /// ```
 /// use mixtures::plot::Diagram;
 ///
 /// let svg = Diagram::new()
-///     .parameter("pi", "π", 0.0, 0.0)
+///     .parameter("pi", "**π**", 0.0, 0.0)
 ///     .node("z", "z_n", 1.0, 0.0)
-///     .observed("x", "x_n", 2.0, 0.0)
+///     .observed("x", "**x**_n", 2.0, 0.0)
 ///     .plate(&["z", "x"], "N")
 ///     .arrow("pi", "z")
 ///     .arrow("z", "x")
@@ -207,7 +208,7 @@ impl Diagram {
                 shape::rounded_box(spot((left, top)), spot((right, bottom))),
                 line,
             ));
-            let corner = spot((right - 9.0, bottom - 5.0));
+            let corner = spot((right - 8.0, bottom - 4.0));
             shapes.push(Shape::text(
                 corner,
                 &plate.label,
@@ -231,7 +232,7 @@ impl Diagram {
                 let h = [HPos::Right, HPos::Center, HPos::Left][(dx + 1) as usize];
                 let v = [VPos::Bottom, VPos::Center, VPos::Top][(dy + 1) as usize];
                 let at =
-                    (centre.0 + dx * px(DOT + 5.0), centre.1 + dy * px(DOT + 3.0));
+                    (centre.0 + dx * px(DOT + 4.5), centre.1 + dy * px(DOT + 2.5));
                 shapes.push(Shape::text(at, &node.label, Face::Maths, h, v));
                 continue;
             }
@@ -244,7 +245,11 @@ impl Diagram {
             }
             shapes.push(Shape::stroke(
                 outline,
-                Line { closed: true, ..Line::new(Colour::Ink, Dash::Solid) },
+                Line {
+                    width: 1.5,
+                    closed: true,
+                    ..Line::new(Colour::Ink, Dash::Solid)
+                },
             ));
             shapes.push(Shape::text(
                 centre,
@@ -255,7 +260,7 @@ impl Diagram {
             ));
         }
         let size = (px(around[2] - around[0] + 8.0), px(around[3] - around[1] + 8.0));
-        Ok(shape::draw(size, &shapes))
+        Ok(shape::draw(size, 1.0, &shapes))
     }
 
     fn radius(&self, i: usize) -> f64 {
@@ -319,7 +324,7 @@ impl Diagram {
             nodes.chain(inner).reduce(join).unwrap_or_default();
         // A circle leaves the corner free for the count; a label beside a dot does not.
         let dots = plate.nodes.iter().any(|&n| self.nodes[n].kind == Kind::Parameter);
-        let count = if dots { 22.0 } else { 12.0 };
+        let count = if dots { 18.0 } else { 10.0 };
         [left - PAD, top - PAD, right + PAD, bottom + PAD + count]
     }
 
@@ -337,15 +342,15 @@ impl Diagram {
         };
         let start = self.radius(from);
         let tip = length - self.radius(to) - 1.0;
-        let line = Line { width: 1.5, ..Line::new(Colour::Ink, Dash::Solid) };
+        let line = Line { width: 1.4, ..Line::new(Colour::Ink, Dash::Solid) };
         let head = [
             on(tip, 0.0),
-            on(tip - 11.0, 4.5),
-            on(tip - 9.0, 0.0),
-            on(tip - 11.0, -4.5),
+            on(tip - 10.0, 4.0),
+            on(tip - 8.0, 0.0),
+            on(tip - 10.0, -4.0),
         ];
         [
-            Shape::stroke(vec![spot(on(start, 0.0)), spot(on(tip - 9.0, 0.0))], line),
+            Shape::stroke(vec![spot(on(start, 0.0)), spot(on(tip - 8.0, 0.0))], line),
             Shape::Fill {
                 outline: head.map(spot).to_vec(),
                 fill: Colour::Ink.with_alpha(1.0),

@@ -27,6 +27,36 @@ pub(super) fn snapped(points: &[Point]) -> Vec<Spot> {
     points.iter().map(|&(x, y)| (snap(x), snap(y))).collect()
 }
 
+/// The parts of an upright or level line, given from its lesser end, outside these boxes.
+pub(super) fn outside(
+    from: Spot,
+    to: Spot,
+    boxes: &[(Spot, Spot)],
+) -> Vec<(Spot, Spot)> {
+    let margin = px(2.0);
+    let mut parts = vec![(from, to)];
+    for &((left, top), (right, bottom)) in boxes {
+        let (left, top) = (left - margin, top - margin);
+        let (right, bottom) = (right + margin, bottom + margin);
+        let cut = |((x0, y0), (x1, y1)): (Spot, Spot)| {
+            if x1 <= left || x0 >= right || y1 <= top || y0 >= bottom {
+                return vec![((x0, y0), (x1, y1))];
+            }
+            let (before, after) = if x0 == x1 {
+                ((x0, top), (x0, bottom))
+            } else {
+                ((left, y0), (right, y0))
+            };
+            let mut rest = vec![((x0, y0), before), (after, (x1, y1))];
+            // Stubs would look like ticks; a part that would end before it starts lies in the box.
+            rest.retain(|(a, b)| b.0 - a.0 + b.1 - a.1 > px(6.0));
+            rest
+        };
+        parts = parts.into_iter().flat_map(cut).collect();
+    }
+    parts
+}
+
 /// Units of the finished figure to units of the backend.
 pub(super) fn px(units: f64) -> i32 {
     snap(units * f64::from(SCALE))
@@ -54,6 +84,12 @@ impl Frame {
             && x <= f64::from(self.right) + slack
             && y >= f64::from(self.top) - slack
             && y <= f64::from(self.bottom) + slack
+    }
+
+    /// Where a point is drawn, if it lies in the frame.
+    pub(super) fn spot(&self, point: Point) -> Option<Spot> {
+        let placed = self.place(point);
+        self.holds(placed).then(|| (snap(placed.0), snap(placed.1)))
     }
 
     /// The edges as half planes `a·x + b·y ≤ c`.
@@ -166,6 +202,23 @@ mod tests {
                 .clip_polygon(&[(200.0, 0.0), (300.0, 0.0), (300.0, 50.0)])
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn a_line_is_interrupted_behind_boxes() {
+        let at = |x, y| ((x, 0), (y, 0));
+        let boxes = [((100, -50), (200, 50)), ((700, -50), (2000, 50))];
+        assert_eq!(
+            outside((0, 0), (1000, 0), &boxes),
+            [at(0, 84), at(216, 684)],
+            "margins of two pixels"
+        );
+        assert_eq!(outside((0, 90), (1000, 90), &boxes), [((0, 90), (1000, 90))]);
+        assert_eq!(
+            outside((150, -500), (150, 0), &boxes),
+            [((150, -500), (150, -66))]
+        );
+        assert!(outside((120, 0), (180, 0), &boxes).is_empty());
     }
 
     #[test]

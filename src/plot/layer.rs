@@ -98,13 +98,22 @@ pub(super) struct Line {
     pub width: f64,
     pub alpha: f64,
     pub closed: bool,
+    /// Whether a wider line in the page's colour lies below, to part it from dense points.
+    pub halo: bool,
 }
 
 impl Line {
     pub(super) const WIDTH: f64 = 1.75;
 
     pub(super) fn new(colour: Colour, dash: Dash) -> Line {
-        Line { colour, dash, width: Line::WIDTH, alpha: 1.0, closed: false }
+        Line {
+            colour,
+            dash,
+            width: Line::WIDTH,
+            alpha: 1.0,
+            closed: false,
+            halo: false,
+        }
     }
 }
 

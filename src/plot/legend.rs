@@ -11,7 +11,8 @@ use super::text;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Legend {
-    /// In a corner that nothing drawn passes through, or else above the plot.
+    /// In a corner that nothing drawn passes through, or else above the plot; above it too where
+    /// the sample of a mark in the legend could be taken for one of the data.
     Auto,
     /// In the top left corner of the plot.
     TopLeft,
@@ -29,21 +30,30 @@ pub enum Legend {
 
 const LINE: f64 = 21.0;
 const SAMPLE: f64 = 24.0;
+const MARK: f64 = 10.0;
 const GAP: f64 = 7.0;
 const INSET: f64 = 8.0;
 
 type Entry = (String, Key);
 
-fn entry_width(label: &str) -> f64 {
-    SAMPLE + GAP + text::width(label, Face::Tick.size())
+fn entry_width((label, key): &Entry) -> f64 {
+    sample_width(*key) + GAP + text::width(label, Face::Tick.size())
+}
+
+fn sample_width(key: Key) -> f64 {
+    if matches!(key, Key::Mark(..)) { MARK } else { SAMPLE }
+}
+
+fn widest_sample(entries: &[Entry]) -> f64 {
+    entries.iter().map(|(_, key)| sample_width(*key)).fold(0.0, f64::max)
 }
 
 /// Rows of entries that fit into `width`, each entry with its offset from the left.
 fn rows(entries: &[Entry], width: f64) -> Vec<Vec<(f64, usize)>> {
     let mut rows: Vec<Vec<(f64, usize)>> = vec![Vec::new()];
     let mut x = 0.0;
-    for (i, (label, _)) in entries.iter().enumerate() {
-        let own = entry_width(label);
+    for (i, entry) in entries.iter().enumerate() {
+        let own = entry_width(entry);
         if x > 0.0 && x + own > width {
             rows.push(Vec::new());
             x = 0.0;
@@ -51,7 +61,7 @@ fn rows(entries: &[Entry], width: f64) -> Vec<Vec<(f64, usize)>> {
         if let Some(row) = rows.last_mut() {
             row.push((x, i));
         }
-        x += own + 18.0;
+        x += own + 14.0;
     }
     rows
 }
@@ -65,12 +75,16 @@ pub(super) fn height_above(entries: &[Entry], width: f64) -> f64 {
     }
 }
 
-/// The corner of the plot to use, or `None` if something is drawn in each.
+/// The corner of the plot to use, or `None` if something is drawn in each, or if a sample in it
+/// would look like data.
 pub(super) fn free_corner(
     entries: &[Entry],
     frame: &Frame,
     drawn: &[Shape],
 ) -> Option<Legend> {
+    if entries.iter().any(|(_, key)| matches!(key, Key::Mark(..))) {
+        return None;
+    }
     [Legend::TopRight, Legend::TopLeft, Legend::BottomRight, Legend::BottomLeft]
         .into_iter()
         .find(|&place| {
@@ -82,9 +96,14 @@ pub(super) fn free_corner(
 }
 
 /// The corners of the legend's box, in backend units.
-fn region(entries: &[Entry], frame: &Frame, place: Legend) -> (Spot, Spot) {
+pub(super) fn region(
+    entries: &[Entry],
+    frame: &Frame,
+    place: Legend,
+) -> (Spot, Spot) {
+    let label = |entry: &Entry| entry_width(entry) - sample_width(entry.1);
     let widest =
-        entries.iter().map(|(label, _)| entry_width(label)).fold(0.0, f64::max);
+        widest_sample(entries) + entries.iter().map(label).fold(0.0, f64::max);
     let (width, height) = (px(widest), px(LINE * entries.len() as f64));
     let inset = px(INSET);
     let x = match place {
@@ -108,7 +127,9 @@ pub(super) fn in_corner(
     entries
         .iter()
         .enumerate()
-        .flat_map(|(i, entry)| draw((x, y + px(LINE * (i as f64 + 0.5))), entry))
+        .flat_map(|(i, entry)| {
+            draw((x, y + px(LINE * (i as f64 + 0.5))), widest_sample(entries), entry)
+        })
         .collect()
 }
 
@@ -119,6 +140,7 @@ pub(super) fn above(entries: &[Entry], at: Spot, width: f64) -> Vec<Shape> {
         for (x, i) in row {
             shapes.extend(draw(
                 (at.0 + px(x), at.1 + px(LINE * (j as f64 + 0.5))),
+                sample_width(entries[i].1),
                 &entries[i],
             ));
         }
@@ -126,8 +148,8 @@ pub(super) fn above(entries: &[Entry], at: Spot, width: f64) -> Vec<Shape> {
     shapes
 }
 
-fn draw((x, y): Spot, (label, key): &Entry) -> Vec<Shape> {
-    let (from, to) = (x, x + px(SAMPLE));
+fn draw((x, y): Spot, sample: f64, (label, key): &Entry) -> Vec<Shape> {
+    let (from, to) = (x, x + px(sample));
     let mut shapes = match *key {
         Key::Line(line) => vec![Shape::stroke(vec![(from, y), (to, y)], line)],
         Key::Mark(marker, colour) => {
@@ -151,7 +173,7 @@ fn draw((x, y): Spot, (label, key): &Entry) -> Vec<Shape> {
 
 /// Whether a shape reaches into the box.
 fn touches(shape: &Shape, from: Spot, to: Spot) -> bool {
-    let margin = px(4.0);
+    let margin = px(7.0);
     let inside = |(x, y): Spot| {
         x >= from.0 - margin
             && x <= to.0 + margin
@@ -160,6 +182,9 @@ fn touches(shape: &Shape, from: Spot, to: Spot) -> bool {
     };
     match shape {
         Shape::Dot { at, .. } => inside(*at),
+        Shape::Dots { at, .. } | Shape::Copies { at, .. } => {
+            at.iter().copied().any(inside)
+        }
         Shape::Stroke { points, closed, .. } => {
             let back = if *closed { points.first() } else { None };
             let ends = points.iter().skip(1).chain(back);
@@ -180,15 +205,12 @@ fn touches(shape: &Shape, from: Spot, to: Spot) -> bool {
                 crossings.count() % 2 == 1
             }
         }
-        Shape::Text { at, text, face, h, .. } => {
-            let width = px(text::width(text, face.size()));
-            let left = match h {
-                HPos::Left => at.0,
-                HPos::Center => at.0 - width / 2,
-                HPos::Right => at.0 - width,
-            };
-            along((left, at.1), (left + width, at.1)).any(inside)
-        }
+        Shape::Text { .. } => shape.text_box().is_some_and(|(a, b)| {
+            a.0 <= to.0 + margin
+                && b.0 >= from.0 - margin
+                && a.1 <= to.1 + margin
+                && b.1 >= from.1 - margin
+        }),
     }
 }
 

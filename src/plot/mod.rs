@@ -12,6 +12,7 @@ mod axis;
 mod chart;
 mod colour;
 mod contour;
+mod crowd;
 mod diagram;
 mod geometry;
 mod layer;

@@ -4,14 +4,15 @@ use plotters_backend::text_anchor::{HPos, VPos};
 
 use super::axis::{Axis, Tick};
 use super::chart::Chart;
-use super::geometry::{Frame, px, snap};
+use super::geometry::{self, Frame, Spot, px, snap};
 use super::layer::Key;
 use super::shape::{self, Face, Shape};
 use super::{Legend, legend, render, text};
 
-/// Widths of a whole figure with 1, 2 and more columns, in CSS pixels: wide enough for the page,
-/// and such that text is still legible when a phone shrinks it.
-const WIDTHS: [f64; 3] = [560.0, 660.0, 750.0];
+/// Widths of a whole figure with 1, 2 and more columns: as laid out, with text in its own size, and
+/// as shown, in CSS pixels. At 360 pixels, on a phone, labels are at least 8 pixels high: 14 units
+/// of 630.
+const WIDTHS: [(f64, f64); 3] = [(560.0, 560.0), (600.0, 660.0), (620.0, 750.0)];
 const GUTTER: f64 = 24.0;
 const LINE: f64 = 22.0;
 
@@ -32,7 +33,8 @@ struct Panel<'c, 'a> {
     y: Axis,
     width: f64,
     margins: Margins,
-    above: bool,
+    /// Where the legend stands; while this is [`Legend::Auto`], the height has to settle first.
+    legend: Legend,
 }
 
 /// The charts in rows of so many columns.
@@ -41,34 +43,66 @@ pub(super) fn draw(charts: &[Chart<'_>], columns: usize) -> Result<String, Strin
         return Err("a figure needs at least one chart and one column".to_owned());
     }
     let columns = columns.min(charts.len());
+    let (room, shown) = WIDTHS[columns.min(WIDTHS.len()) - 1];
+    // A size of one's own is meant in CSS pixels.
+    let sized = charts.iter().any(|chart| chart.size.is_some());
+    let zoom = if sized { 1.0 } else { shown / room };
     let mut shapes = Vec::new();
     let mut top = 0.0;
     let mut full_width: f64 = 0.0;
     for row in charts.chunks(columns) {
         let mut panels = Vec::new();
         for chart in row {
-            let room =
-                WIDTHS[columns.min(WIDTHS.len()) - 1] - GUTTER * (columns - 1) as f64;
-            let width = chart.size.map_or(room / columns as f64, |(width, _)| width);
+            let free = room - GUTTER * (columns - 1) as f64;
+            let width = chart.size.map_or(free / columns as f64, |(width, _)| width);
             panels.push(Panel::new(chart, width)?);
         }
-        let margin = |side: fn(&Margins) -> f64| {
-            panels.iter().map(|p| side(&p.margins)).fold(0.0, f64::max)
-        };
-        let (head, foot) = (margin(|m| m.top), margin(|m| m.bottom));
-        let inner =
-            panels.iter().map(|p| p.inner_height(head + foot)).fold(0.0, f64::max);
+        let (head, inner, foot) = settle(&mut panels)?;
         let mut left = 0.0;
-        for mut panel in panels {
-            (panel.margins.top, panel.margins.bottom) = (head, foot);
-            panel.fit_tick_labels(inner);
+        for panel in panels {
             shapes.extend(panel.draw(left, top, inner)?);
             left += panel.width + GUTTER;
         }
         full_width = full_width.max(left - GUTTER);
         top += head + inner + foot + GUTTER / 2.0;
     }
-    Ok(shape::draw((px(full_width), px(top - GUTTER / 2.0)), &shapes))
+    Ok(shape::draw((px(full_width), px(top - GUTTER / 2.0)), zoom, &shapes))
+}
+
+/// Makes the panels of a row equally high and finds a place for each legend; returns the heights
+/// above, of, and below the plots proper.
+fn settle(panels: &mut [Panel<'_, '_>]) -> Result<(f64, f64, f64), String> {
+    loop {
+        let margin = |side: fn(&Margins) -> f64| {
+            panels.iter().map(|p| side(&p.margins)).fold(0.0, f64::max)
+        };
+        let (head, foot) = (margin(|m| m.top), margin(|m| m.bottom));
+        let inner =
+            panels.iter().map(|p| p.inner_height(head + foot)).fold(0.0, f64::max);
+        let mut corners = Vec::new();
+        for panel in panels.iter_mut() {
+            (panel.margins.top, panel.margins.bottom) = (head, foot);
+            panel.fit_tick_labels(inner);
+            corners.push(panel.place_legend(inner)?);
+        }
+        // A legend that finds no corner changes the heights, and so the corners of the others. It
+        // stays above the plot for good, so that this ends.
+        let moved = |(panel, corner): (&Panel<'_, '_>, &Legend)| {
+            panel.legend != Legend::Above && *corner == Legend::Above
+        };
+        if !panels.iter().zip(&corners).any(moved) {
+            for (panel, corner) in panels.iter_mut().zip(corners) {
+                panel.legend = corner;
+            }
+            return Ok((head, inner, foot));
+        }
+        for (panel, corner) in panels.iter_mut().zip(corners) {
+            if corner == Legend::Above {
+                panel.legend = corner;
+            }
+            panel.measure(inner);
+        }
+    }
 }
 
 impl<'c, 'a> Panel<'c, 'a> {
@@ -89,21 +123,25 @@ impl<'c, 'a> Panel<'c, 'a> {
             y,
             width,
             margins: Margins { left: 0.0, right: 14.0, top: 0.0, bottom: 0.0 },
-            above: chart.legend == Legend::Above,
+            legend: chart.legend,
         };
-        panel.measure(240.0);
-        if chart.legend == Legend::Auto && !panel.entries.is_empty() {
-            let frame = panel.frame(
-                0.0,
-                0.0,
-                panel.inner_height(panel.margins.top + panel.margins.bottom),
-            );
-            let drawn = render::shapes(chart, &frame)?;
-            panel.above =
-                legend::free_corner(&panel.entries, &frame, &drawn).is_none();
-            panel.measure(240.0);
+        if panel.entries.is_empty() {
+            panel.legend = Legend::Hidden;
         }
+        panel.measure(240.0);
         Ok(panel)
+    }
+
+    /// The place of the legend in a plot of this height, whose margins are settled.
+    fn place_legend(&self, height: f64) -> Result<Legend, String> {
+        if self.legend != Legend::Auto {
+            return Ok(self.legend);
+        }
+        // Where the panel stands on the page shifts all alike.
+        let frame = self.frame(0.0, 0.0, height);
+        let drawn = render::shapes(self.chart, &frame)?;
+        Ok(legend::free_corner(&self.entries, &frame, &drawn)
+            .unwrap_or(Legend::Above))
     }
 
     /// Sets the margins for a plot of about this height.
@@ -111,8 +149,10 @@ impl<'c, 'a> Panel<'c, 'a> {
         self.fit_tick_labels(height);
         let given = |text: &str| if text.is_empty() { 0.0 } else { LINE };
         let inner = self.inner_width();
-        let legend =
-            if self.above { legend::height_above(&self.entries, inner) } else { 0.0 };
+        let legend = match self.legend {
+            Legend::Above => legend::height_above(&self.entries, inner),
+            _ => 0.0,
+        };
         self.margins.top =
             8.0 + given(&self.chart.heading) + given(&self.chart.y.label) + legend;
         self.margins.bottom = 24.0 + given(&self.chart.x.label);
@@ -172,26 +212,24 @@ impl<'c, 'a> Panel<'c, 'a> {
 
     fn draw(&self, left: f64, top: f64, height: f64) -> Result<Vec<Shape>, String> {
         let frame = self.frame(left, top, height);
-        let mut shapes = self.axes(&frame, height);
         let drawn = render::shapes(self.chart, &frame)?;
         let keys = &self.entries;
-        let key = if keys.is_empty() || self.chart.legend == Legend::Hidden {
-            Vec::new()
-        } else if self.above {
-            let height = legend::height_above(keys, self.inner_width());
-            legend::above(
-                keys,
-                (frame.left, frame.top - px(height)),
-                self.inner_width(),
-            )
-        } else {
-            let place = match self.chart.legend {
-                Legend::Auto => legend::free_corner(keys, &frame, &drawn)
-                    .unwrap_or(Legend::TopRight),
-                place => place,
-            };
-            legend::in_corner(keys, &frame, place)
+        let width = self.inner_width();
+        let (key, boxed) = match self.legend {
+            Legend::Hidden => (Vec::new(), None),
+            Legend::Above => {
+                let height = legend::height_above(keys, width);
+                let at = (frame.left, frame.top - px(height));
+                (legend::above(keys, at, width), None)
+            }
+            corner => (
+                legend::in_corner(keys, &frame, corner),
+                Some(legend::region(keys, &frame, corner)),
+            ),
         };
+        let captions = drawn.iter().filter_map(Shape::text_box);
+        let gaps: Vec<_> = boxed.into_iter().chain(captions).collect();
+        let mut shapes = self.axes(&frame, height, &gaps);
         shapes.extend(drawn);
         shapes.extend(key);
         let mut line = px(top + 4.0);
@@ -214,12 +252,17 @@ impl<'c, 'a> Panel<'c, 'a> {
         Ok(shapes)
     }
 
-    /// The grid, the ticks' labels and the label of the x axis.
-    fn axes(&self, frame: &Frame, height: f64) -> Vec<Shape> {
+    /// The grid, interrupted behind these boxes, the ticks' labels and the label of the x axis.
+    fn axes(&self, frame: &Frame, height: f64, gaps: &[(Spot, Spot)]) -> Vec<Shape> {
+        let outside = |from, to| {
+            geometry::outside(from, to, gaps)
+                .into_iter()
+                .map(|(from, to)| Shape::hairline(from, to, 0.13))
+        };
         let (mut lines, mut labels) = (Vec::new(), Vec::new());
         for tick in x_ticks(&frame.x, self.inner_width()) {
             let x = snap(frame.place_x(tick.at));
-            lines.push(Shape::hairline((x, frame.top), (x, frame.bottom), 0.13));
+            lines.extend(outside((x, frame.top), (x, frame.bottom)));
             labels.push(Shape::text(
                 (x, frame.bottom + px(7.0)),
                 &tick.label,
@@ -230,7 +273,7 @@ impl<'c, 'a> Panel<'c, 'a> {
         }
         for tick in frame.y.ticks(wanted_y(height)) {
             let y = snap(frame.place_y(tick.at));
-            lines.push(Shape::hairline((frame.left, y), (frame.right, y), 0.13));
+            lines.extend(outside((frame.left, y), (frame.right, y)));
             labels.push(Shape::text(
                 (frame.left - px(7.0), y),
                 &tick.label,

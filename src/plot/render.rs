@@ -8,7 +8,7 @@ use super::contour::Grid;
 use super::geometry::{Frame, Point, px, snap, snapped};
 use super::layer::{Dash, Layer, Line};
 use super::shape::{Face, Shape};
-use super::{Colour, text};
+use super::{Colour, colour, text};
 
 /// Points on the graph of a function.
 const SAMPLES: usize = 400;
@@ -165,26 +165,18 @@ pub(super) fn shapes(chart: &Chart<'_>, frame: &Frame) -> Result<Vec<Shape>, Str
     for layer in &chart.layers {
         match layer {
             Layer::Marks { points, marker, colour } => {
-                for point in
-                    points.iter().map(|&p| frame.place(p)).filter(|&p| frame.holds(p))
-                {
-                    out.extend(Shape::mark(
-                        (snap(point.0), snap(point.1)),
-                        *marker,
-                        *colour,
-                    ));
-                }
+                let spots: Vec<_> =
+                    points.iter().filter_map(|&p| frame.spot(p)).collect();
+                out.extend(Shape::marks(&spots, *marker, *colour));
             }
             Layer::Tinted { marks } => {
-                // By colour, so that equal ones share a group.
-                let mut marks: Vec<_> =
-                    marks.iter().map(|(p, tint)| (*tint, frame.place(*p))).collect();
-                marks.sort_by_key(|(tint, _)| *tint);
-                for (tint, point) in
-                    marks.into_iter().filter(|(_, p)| frame.holds(*p))
-                {
-                    out.push(Shape::tinted((snap(point.0), snap(point.1)), tint));
-                }
+                let marks: Vec<_> = marks
+                    .iter()
+                    .filter_map(|&(p, tint)| {
+                        Some((colour::few(tint), frame.spot(p)?))
+                    })
+                    .collect();
+                out.extend(Shape::tinted(&marks));
             }
             Layer::Path { points, line } => {
                 path(frame, points.iter().copied(), *line, &mut out)
@@ -246,16 +238,20 @@ fn path(
     out: &mut Vec<Shape>,
 ) {
     let mut placed: Vec<Point> = points.map(|p| frame.place(p)).collect();
-    if placed.iter().all(|&p| frame.holds(p)) {
-        out.push(Shape::stroke(snapped(&placed), line));
-        return;
+    let (pieces, line) = if placed.iter().all(|&p| frame.holds(p)) {
+        (vec![snapped(&placed)], line)
+    } else {
+        if line.closed {
+            placed.extend(placed.first().copied());
+        }
+        let pieces = frame.clip_line(&placed);
+        let pieces = pieces.iter().map(|piece| snapped(piece)).collect();
+        (pieces, Line { closed: false, ..line })
+    };
+    if line.halo {
+        out.extend(pieces.iter().map(|p| Shape::halo(p.clone(), line, 1.0)));
     }
-    if line.closed {
-        placed.extend(placed.first().copied());
-    }
-    for piece in frame.clip_line(&placed) {
-        out.push(Shape::stroke(snapped(&piece), Line { closed: false, ..line }));
-    }
+    out.extend(pieces.into_iter().map(|p| Shape::stroke(p, line)));
 }
 
 fn contours(

@@ -10,13 +10,26 @@ use plotters_backend::text_anchor::{HPos, Pos, VPos};
 use super::Colour;
 use super::geometry::{Spot, px, snap};
 use super::layer::{Dash, Line, Marker};
-use super::svg::{Stroke, Svg};
+use super::svg::{Crowd, Stroke, Svg};
+use super::{crowd, text};
 
 #[derive(Clone)]
 pub(super) enum Shape {
     Dot {
         at: Spot,
         radius: i32,
+        fill: BackendColor,
+    },
+    /// Dots that do not touch each other.
+    Dots {
+        at: Vec<Spot>,
+        radius: i32,
+        fill: BackendColor,
+    },
+    /// Copies of an outline, moved to places where they do not touch each other.
+    Copies {
+        at: Vec<Spot>,
+        outline: Vec<Spot>,
         fill: BackendColor,
     },
     Fill {
@@ -55,7 +68,7 @@ impl Face {
             Face::Label => 15.0,
             Face::Tick => 14.0,
             Face::Heading => 15.0,
-            Face::Maths => 22.0,
+            Face::Maths => 18.0,
         }
     }
 }
@@ -63,6 +76,9 @@ impl Face {
 /// A dot's radius and the strength of its colour, such that crowds look darker.
 const RADIUS: f64 = 2.6;
 const DOT_ALPHA: f64 = 0.6;
+
+/// The page's colour, white: in the dark theme the inversion turns it dark with everything else.
+const PAGE: BackendColor = BackendColor { rgb: (255, 255, 255), alpha: 1.0 };
 
 impl Shape {
     pub(super) fn stroke(points: Vec<Spot>, line: Line) -> Shape {
@@ -72,6 +88,17 @@ impl Shape {
             color: line.colour.with_alpha(line.alpha),
             width: px(line.width),
             dash: line.dash,
+        }
+    }
+
+    /// What lies below a line that has to stand out from what it crosses.
+    pub(super) fn halo(points: Vec<Spot>, line: Line, margin: f64) -> Shape {
+        Shape::Stroke {
+            points,
+            closed: line.closed,
+            color: PAGE,
+            width: px(line.width + 2.0 * margin),
+            dash: Dash::Solid,
         }
     }
 
@@ -97,47 +124,90 @@ impl Shape {
         }
     }
 
-    pub(super) fn tinted((x, y): Spot, rgb: (u8, u8, u8)) -> Shape {
-        Shape::Dot {
-            at: (x, y),
-            radius: px(RADIUS),
-            fill: BackendColor { rgb, alpha: 0.75 },
-        }
+    /// Dots in colours of their own.
+    pub(super) fn tinted(marks: &[((u8, u8, u8), Spot)]) -> Vec<Shape> {
+        let radius = px(RADIUS);
+        crowd::mixed_layers(marks, 2 * radius + 1)
+            .into_iter()
+            .map(|(rgb, at)| {
+                let fill = BackendColor { rgb, alpha: 0.75 };
+                Shape::Dots { at, radius, fill }
+            })
+            .collect()
     }
 
-    /// The mark at a point, as one shape or, for a cross, two.
-    pub(super) fn mark((x, y): Spot, marker: Marker, colour: Colour) -> Vec<Shape> {
+    /// The same mark at many points.
+    pub(super) fn marks(at: &[Spot], marker: Marker, colour: Colour) -> Vec<Shape> {
         let fill = colour.with_alpha(DOT_ALPHA);
         let outline = match marker {
-            Marker::Dot => &[][..],
-            Marker::Shape(k) => Marker::SHAPES[k],
             Marker::Cross => {
-                let arm = px(5.5);
-                let line = Line { width: 3.0, ..Line::new(colour, Dash::Solid) };
-                return [1, -1]
-                    .map(|s| {
-                        Shape::stroke(
-                            vec![(x - arm, y - s * arm), (x + arm, y + s * arm)],
-                            line,
-                        )
-                    })
-                    .to_vec();
+                return at
+                    .iter()
+                    .flat_map(|&at| Shape::mark(at, marker, colour))
+                    .collect();
             }
+            Marker::Dot => Vec::new(),
+            Marker::Shape(k) => outline(k),
         };
-        if outline.is_empty() {
-            return vec![Shape::Dot { at: (x, y), radius: px(RADIUS), fill }];
+        let radius = px(RADIUS);
+        let size = outline.iter().map(|(x, y)| snap(f64::from(x * x + y * y).sqrt()));
+        let reach = 2 * size.max().unwrap_or(radius) + 2;
+        crowd::layers(at, reach)
+            .into_iter()
+            .map(|at| match outline.is_empty() {
+                true => Shape::Dots { at, radius, fill },
+                false => Shape::Copies { at, outline: outline.clone(), fill },
+            })
+            .collect()
+    }
+
+    /// The mark at a point, as one shape or, for a cross, its two bars above their halos.
+    pub(super) fn mark((x, y): Spot, marker: Marker, colour: Colour) -> Vec<Shape> {
+        if marker != Marker::Cross {
+            return Shape::marks(&[(x, y)], marker, colour);
         }
-        let outline = outline
-            .iter()
-            .map(|&(dx, dy)| (x + px(RADIUS * dx), y + px(RADIUS * dy)))
-            .collect();
-        vec![Shape::Fill { outline, fill }]
+        let arm = px(6.0);
+        let line = Line { width: 3.25, ..Line::new(colour, Dash::Solid) };
+        let bars =
+            [1, -1].map(|s| vec![(x - arm, y - s * arm), (x + arm, y + s * arm)]);
+        let halo = |bar: &Vec<_>| Shape::halo(bar.clone(), line, 1.75);
+        let mut shapes = bars.iter().map(halo).collect::<Vec<_>>();
+        shapes.extend(bars.into_iter().map(|bar| Shape::stroke(bar, line)));
+        shapes
+    }
+
+    /// The corners of the box around a text; nothing for other shapes.
+    pub(super) fn text_box(&self) -> Option<(Spot, Spot)> {
+        let Shape::Text { at, text, face, h, v, .. } = self else {
+            return None;
+        };
+        if text.is_empty() {
+            return None;
+        }
+        let (width, height) = (px(text::width(text, face.size())), px(face.size()));
+        let left = match h {
+            HPos::Left => at.0,
+            HPos::Center => at.0 - width / 2,
+            HPos::Right => at.0 - width,
+        };
+        let top = match v {
+            VPos::Top => at.1,
+            VPos::Center => at.1 - height / 2,
+            VPos::Bottom => at.1 - height,
+        };
+        Some(((left, top), (left + width, top + height)))
     }
 
     fn draw(&self, area: &DrawingArea<Svg<'_>, Shift>) {
         let drawn = match self {
             Shape::Dot { at, radius, fill } => {
                 area.draw(&Circle::new(*at, *radius, style(*fill, 0).filled()))
+            }
+            Shape::Dots { at, radius, fill } => {
+                area.draw(&Crowd { at, radius: *radius, outline: &[], color: *fill })
+            }
+            Shape::Copies { at, outline, fill } => {
+                area.draw(&Crowd { at, radius: 0, outline, color: *fill })
             }
             Shape::Fill { outline, fill } => {
                 area.draw(&Polygon::new(outline.clone(), style(*fill, 0)))
@@ -181,18 +251,27 @@ fn style(color: BackendColor, width: u32) -> ShapeStyle {
     }
 }
 
-/// The finished SVG of this size (in backend units).
-pub(super) fn draw(size: (i32, i32), shapes: &[Shape]) -> String {
+/// The finished SVG of this size (in backend units), shown so many times as large.
+pub(super) fn draw(size: (i32, i32), zoom: f64, shapes: &[Shape]) -> String {
     use plotters::drawing::IntoDrawingArea;
     let mut out = String::new();
-    let area = Svg::new(&mut out, (size.0.unsigned_abs(), size.1.unsigned_abs()))
-        .into_drawing_area();
+    let area =
+        Svg::new(&mut out, (size.0.unsigned_abs(), size.1.unsigned_abs()), zoom)
+            .into_drawing_area();
     for shape in shapes {
         shape.draw(&area);
     }
     area.present().unwrap_or_else(|error| unreachable!("{error}"));
     drop(area);
     out
+}
+
+/// The outline of a labelled component's mark around the origin; empty for a dot.
+fn outline(k: usize) -> Vec<Spot> {
+    Marker::SHAPES[k]
+        .iter()
+        .map(|&(dx, dy)| (px(RADIUS * dx), px(RADIUS * dy)))
+        .collect()
 }
 
 /// A circle as a polygon.

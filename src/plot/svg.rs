@@ -33,16 +33,20 @@ pub(super) struct Svg<'a> {
 }
 
 impl<'a> Svg<'a> {
-    /// A figure of `size` backend units, written to `out`.
-    pub(super) fn new(out: &'a mut String, size: (u32, u32)) -> Self {
-        let unit = SCALE as u32;
+    /// A figure of `size` backend units, shown `zoom` times as large, written to `out`.
+    pub(super) fn new(out: &'a mut String, size: (u32, u32), zoom: f64) -> Self {
+        let shown = |units: u32| {
+            let pixels = f64::from(units) * zoom / f64::from(SCALE);
+            // Aside from whole numbers, where the last bit would decide.
+            (pixels - 1e-6).ceil() as u32
+        };
         let _ = writeln!(
             out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" \
              viewBox=\"0 0 {} {}\" font-family=\"sans-serif\" stroke-linecap=\"round\" \
              stroke-linejoin=\"round\">",
-            size.0.div_ceil(unit),
-            size.1.div_ceil(unit),
+            shown(size.0),
+            shown(size.1),
             size.0,
             size.1
         );
@@ -247,6 +251,66 @@ impl Drawable<Svg<'_>> for Stroke<'_> {
     }
 }
 
+/// Many equal marks in one path: dots of this radius or, if it is not empty, copies of an outline.
+pub(super) struct Crowd<'p> {
+    pub at: &'p [BackendCoord],
+    pub radius: i32,
+    pub outline: &'p [BackendCoord],
+    pub color: BackendColor,
+}
+
+impl<'s> PointCollection<'s, BackendCoord> for &'s Crowd<'_> {
+    type Point = &'s BackendCoord;
+    type IntoIter = &'s [BackendCoord];
+    fn point_iter(self) -> Self::IntoIter {
+        self.at
+    }
+}
+
+impl Drawable<Svg<'_>> for Crowd<'_> {
+    fn draw<I: Iterator<Item = BackendCoord>>(
+        &self,
+        points: I,
+        backend: &mut Svg<'_>,
+        _: (u32, u32),
+    ) -> Drawn {
+        // A dot is the round cap of a line without length. The colour is the path's own matter,
+        // so that neighbours of all colours share a group.
+        let dots = self.outline.is_empty();
+        let (paint, mut attributes) = if dots {
+            ("stroke", String::from(" fill=\"none\""))
+        } else {
+            ("fill", String::new())
+        };
+        if self.color.alpha < 1.0 {
+            let _ = write!(attributes, " {paint}-opacity=\"{}\"", alpha(self.color));
+        }
+        if dots {
+            let _ = write!(attributes, " stroke-width=\"{}\"", 2 * self.radius);
+        }
+        let start = self.outline.first().copied().unwrap_or((0, 0));
+        let mark = if dots { String::from("h0") } else { steps(self.outline) + "z" };
+        let mut d = String::new();
+        let mut last = None;
+        for (x, y) in points {
+            let (x, y) = (x + start.0, y + start.1);
+            // Closing an outline leads back to its start.
+            match last {
+                None => {
+                    let _ = write!(d, "M{x} {y}{mark}");
+                }
+                Some((x0, y0)) => {
+                    let (dx, dy) = (x - x0, y - y0);
+                    let _ = write!(d, "m{dx}{}{dy}{mark}", separator(dy));
+                }
+            }
+            last = Some((x, y));
+        }
+        let color = hex(self.color);
+        backend.push(&attributes, &format!("<path {paint}=\"{color}\" d=\"{d}\"/>"))
+    }
+}
+
 fn hex(color: BackendColor) -> String {
     let (r, g, b) = color.rgb;
     if [r, g, b].iter().all(|c| c % 17 == 0) {
@@ -274,34 +338,40 @@ fn fill(color: BackendColor) -> String {
 /// A path with relative steps; steps of length zero are dropped.
 fn path(points: &[BackendCoord], closed: bool) -> String {
     let mut d = String::from("<path d=\"");
-    let mut last = None;
-    for &(x, y) in points {
-        match last {
-            None => {
-                let _ = write!(d, "M{x} {y}");
-                if points.len() > 1 {
-                    d.push('l');
-                }
-            }
-            Some(from) if from == (x, y) => continue,
-            Some((x0, y0)) => {
-                let (dx, dy) = (x - x0, y - y0);
-                let separator = |value: i32| if value < 0 { "" } else { " " };
-                if !d.ends_with('l') {
-                    d.push_str(separator(dx));
-                }
-                let _ = write!(d, "{dx}{}{dy}", separator(dy));
-            }
-        }
-        last = Some((x, y));
+    if let Some((x, y)) = points.first() {
+        let _ = write!(d, "M{x} {y}");
     }
-    // A line whose points all coincide is drawn as a dot by its round caps.
-    if d.ends_with('l') {
-        d.push_str("0 0");
+    if points.len() > 1 {
+        d.push_str(&steps(points));
     }
     if closed {
         d.push('z');
     }
     d.push_str("\"/>");
     d
+}
+
+/// The way from each point to the next.
+fn steps(points: &[BackendCoord]) -> String {
+    let mut d = String::from("l");
+    for pair in points.windows(2) {
+        let (dx, dy) = (pair[1].0 - pair[0].0, pair[1].1 - pair[0].1);
+        if (dx, dy) == (0, 0) {
+            continue;
+        }
+        if !d.ends_with('l') {
+            d.push_str(separator(dx));
+        }
+        let _ = write!(d, "{dx}{}{dy}", separator(dy));
+    }
+    // A line whose points all coincide is drawn as a dot by its round caps.
+    if d.ends_with('l') {
+        d.push_str("0 0");
+    }
+    d
+}
+
+/// What parts a number from the one before it: a minus does so by itself.
+fn separator(value: i32) -> &'static str {
+    if value < 0 { "" } else { " " }
 }

@@ -9,21 +9,35 @@ enum Shift {
     Super,
 }
 
-/// Splits `x_n`, `10^{−3}` into runs; a backslash before `_`, `^` or `\` makes it literal, and so
-/// does the end of the text or a space after it.
-fn runs(label: &str) -> Vec<(Shift, String)> {
-    let mut runs: Vec<(Shift, String)> = Vec::new();
-    let mut append = |shift, piece: &str| match runs.last_mut() {
-        Some((last, text)) if *last == shift => text.push_str(piece),
-        _ => runs.push((shift, piece.to_owned())),
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Style {
+    shift: Shift,
+    bold: bool,
+}
+
+/// Splits `x_n`, `10^{−3}`, `**x**_n` into runs; a backslash before `_`, `^`, `*` or `\` makes it
+/// literal, and so does, for a shift, the end of the text or a space after it and, for `**`, that
+/// no second one follows.
+fn runs(label: &str) -> Vec<(Style, String)> {
+    let mut runs: Vec<(Style, String)> = Vec::new();
+    let mut bold = false;
+    let mut append = |shift, bold, piece: &str| match runs.last_mut() {
+        Some((last, text)) if *last == (Style { shift, bold }) => {
+            text.push_str(piece)
+        }
+        _ => runs.push((Style { shift, bold }, piece.to_owned())),
     };
     let mut rest = label;
     while let Some(c) = rest.chars().next() {
         let after = &rest[c.len_utf8()..];
         let next = after.chars().next();
         match (c, next) {
-            ('\\', Some(literal @ ('_' | '^' | '\\'))) => {
-                append(Shift::None, literal.encode_utf8(&mut [0; 4]));
+            ('\\', Some(literal @ ('_' | '^' | '*' | '\\'))) => {
+                append(Shift::None, bold, literal.encode_utf8(&mut [0; 4]));
+                rest = &after[1..];
+            }
+            ('*', Some('*')) if bold || after[1..].contains("**") => {
+                bold = !bold;
                 rest = &after[1..];
             }
             ('_' | '^', Some(first)) if !first.is_whitespace() => {
@@ -31,15 +45,15 @@ fn runs(label: &str) -> Vec<(Shift, String)> {
                 if let (Some(body), Some(end)) =
                     (after.strip_prefix('{'), after.find('}'))
                 {
-                    append(shift, &body[..end - 1]);
+                    append(shift, bold, &body[..end - 1]);
                     rest = &after[end + 1..];
                 } else {
-                    append(shift, first.encode_utf8(&mut [0; 4]));
+                    append(shift, bold, first.encode_utf8(&mut [0; 4]));
                     rest = &after[first.len_utf8()..];
                 }
             }
             _ => {
-                append(Shift::None, c.encode_utf8(&mut [0; 4]));
+                append(Shift::None, bold, c.encode_utf8(&mut [0; 4]));
                 rest = after;
             }
         }
@@ -51,7 +65,7 @@ fn runs(label: &str) -> Vec<(Shift, String)> {
 pub(super) fn to_svg(label: &str, size: f64, italic: bool) -> String {
     let mut out = String::new();
     let mut below = 0;
-    for (shift, content) in runs(label) {
+    for (Style { shift, bold }, content) in runs(label) {
         let target = match shift {
             Shift::None => 0,
             Shift::Sub => (0.2 * size).round() as i32,
@@ -65,7 +79,10 @@ pub(super) fn to_svg(label: &str, size: f64, italic: bool) -> String {
         if shift != Shift::None {
             let _ = write!(attributes, " font-size=\"{small}\"");
         }
-        let body = escape(&content, italic);
+        if bold {
+            attributes.push_str(" font-weight=\"bold\"");
+        }
+        let body = escape(&keep_outer_spaces(&content), italic, bold);
         if attributes.is_empty() {
             out.push_str(&body);
         } else {
@@ -76,11 +93,24 @@ pub(super) fn to_svg(label: &str, size: f64, italic: bool) -> String {
     out
 }
 
-/// Escapes XML; in italic text digits and capital Greek letters stand upright, as in mathematics.
-fn escape(text: &str, italic: bool) -> String {
+/// Viewers may drop a plain space where a span starts or ends; a no-break space they keep.
+fn keep_outer_spaces(text: &str) -> String {
+    let inner = text.trim_matches(' ');
+    let before = text.len() - text.trim_start_matches(' ').len();
+    let after = text.len() - before - inner.len();
+    let space = |count| "\u{a0}".repeat(count);
+    format!("{}{inner}{}", space(before), space(after))
+}
+
+/// Escapes XML; in italic text digits, capital Greek letters, and bold Latin ones stand upright,
+/// as in mathematics.
+fn escape(text: &str, italic: bool, bold: bool) -> String {
     let mut out = String::new();
     for c in text.chars() {
-        let upright = italic && (c.is_ascii_digit() || ('Α'..='Ω').contains(&c));
+        let upright = italic
+            && (c.is_ascii_digit()
+                || ('Α'..='Ω').contains(&c)
+                || bold && c.is_ascii_alphabetic());
         if upright {
             out.push_str("<tspan font-style=\"normal\">");
         }
@@ -104,9 +134,10 @@ fn escape(text: &str, italic: bool) -> String {
 pub(super) fn width(label: &str, size: f64) -> f64 {
     runs(label)
         .iter()
-        .map(|(shift, text)| {
+        .map(|(style, text)| {
             let ems: f64 = text.chars().map(ems).sum();
-            ems * if *shift == Shift::None { size } else { 0.72 * size }
+            let heavy = if style.bold { 1.1 } else { 1.0 };
+            heavy * ems * if style.shift == Shift::None { size } else { 0.72 * size }
         })
         .sum()
 }
@@ -183,7 +214,13 @@ mod tests {
         assert_eq!(to_svg("a < b & c", 100.0, false), "a &lt; b &amp; c");
         assert_eq!(
             to_svg("x_n = 1", 100.0, false),
-            "x<tspan dy=\"20\" font-size=\"72\">n</tspan><tspan dy=\"-20\"> = 1</tspan>"
+            "x<tspan dy=\"20\" font-size=\"72\">n</tspan><tspan dy=\"-20\">\u{a0}= 1</tspan>"
+        );
+        assert_eq!(
+            to_svg("10^{−3} a point, x _i", 100.0, false),
+            "10<tspan dy=\"-36\" font-size=\"72\">−3</tspan>\
+             <tspan dy=\"36\">\u{a0}a point, x\u{a0}</tspan>\
+             <tspan dy=\"20\" font-size=\"72\">i</tspan>"
         );
         assert_eq!(
             to_svg("10^{−3}", 100.0, false),
@@ -192,12 +229,29 @@ mod tests {
         assert_eq!(to_svg(r"a\_b and c_ d_", 100.0, false), "a_b and c_ d_");
         assert_eq!(
             to_svg("{open _{x", 100.0, false),
-            "{open <tspan dy=\"20\" font-size=\"72\">{</tspan><tspan dy=\"-20\">x</tspan>"
+            "{open\u{a0}<tspan dy=\"20\" font-size=\"72\">{</tspan><tspan dy=\"-20\">x</tspan>"
         );
         assert_eq!(
             to_svg("Σ", 100.0, true),
             "<tspan font-style=\"normal\">Σ</tspan>"
         );
+    }
+
+    #[test]
+    fn two_stars_on_either_side_set_bold_type() {
+        assert_eq!(
+            to_svg("**x**_n", 100.0, true),
+            "<tspan font-weight=\"bold\"><tspan font-style=\"normal\">x</tspan></tspan>\
+             <tspan dy=\"20\" font-size=\"72\">n</tspan>"
+        );
+        assert_eq!(
+            to_svg("**μ**", 100.0, true),
+            "<tspan font-weight=\"bold\">μ</tspan>"
+        );
+        assert_eq!(to_svg("2 ** 3 * 4", 100.0, false), "2 ** 3 * 4");
+        assert_eq!(to_svg(r"a\**b*\*", 100.0, false), "a**b**");
+        assert!(width("**xx**", 10.0) > width("xx", 10.0));
+        assert!(width("**xx**", 10.0) < width("xxx", 10.0));
     }
 
     #[test]

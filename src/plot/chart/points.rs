@@ -104,11 +104,9 @@ impl<'a> Chart<'a> {
             (Some(mean), Ok(factor)) => {
                 let points = layer::ellipse(mean, factor);
                 let line = Line {
-                    colour,
-                    dash: Dash::Solid,
-                    width: Line::WIDTH,
-                    alpha: 1.0,
                     closed: true,
+                    halo: true,
+                    ..Line::new(colour, Dash::Solid)
                 };
                 self.layers.push(Layer::Path { points, line });
             }
@@ -135,10 +133,12 @@ impl<'a> Chart<'a> {
             return self;
         }
         for (k, covariance) in covariances.iter().enumerate() {
-            let colour = Colour::component(k);
-            self = self
-                .ellipse(&means.row(k), covariance, mass, colour)
-                .cross(&means.row(k), colour);
+            self =
+                self.ellipse(&means.row(k), covariance, mass, Colour::component(k));
+        }
+        // Last, so that no ellipse passes over a cross.
+        for k in 0..covariances.len() {
+            self = self.cross(&means.row(k), Colour::component(k));
         }
         self
     }
