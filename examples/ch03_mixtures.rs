@@ -53,11 +53,11 @@ fn two_means(x: &DMatrix<f64>, a: f64, b: f64) -> f64 {
 
 fn main() -> Result<()> {
     Diagram::new()
-        .parameter("pi", "π", 0.0, 0.0)
+        .parameter("pi", "**π**", 0.0, 0.0)
         .node("z", "z_n", 1.2, 0.0)
-        .observed("x", "x_n", 2.4, 0.0)
-        .parameter("mu", "μ_k", 3.7, 0.4)
-        .parameter("sigma", "Σ_k", 3.7, -0.4)
+        .observed("x", "**x**_n", 2.4, 0.0)
+        .parameter("mu", "**μ**_k", 3.7, 0.4)
+        .parameter("sigma", "**Σ**_k", 3.7, -0.4)
         .plate(&["z", "x"], "N")
         .plate(&["mu", "sigma"], "K")
         .arrow("pi", "z")

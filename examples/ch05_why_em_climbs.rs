@@ -177,7 +177,7 @@ fn main() -> Result<()> {
     let stop = Em::new(2).seed(6).tolerance(1e-3).fit(&x)?;
     Chart::new("updates", "log likelihood")
         .line("", (1..91).map(|t| (t as f64, patient.trace[t])), Colour::component(0))
-        .vertical(stop.iterations as f64, "a gain below 0.001 a point")
+        .vertical(stop.iterations as f64, "a gain below 10^{-3} a point")
         .save("ch05-plateau")?;
 
     // ANCHOR: padded
