@@ -18,7 +18,22 @@ pub struct Page<'a> {
     pub file: String,
     /// The name of its outputs, its example and its checks: "ch04", "appendix_matrices".
     pub stem: String,
+    /// What its results' numbers begin with: "4", "A", and an initial for other pages.
+    pub prefix: String,
     pub items: Vec<Item<'a>>,
+}
+
+impl Page<'_> {
+    /// Whether it is a chapter or an appendix, and which.
+    pub fn number(&self) -> Option<(&'static str, &str)> {
+        let slug = self.path.file_stem()?.to_str()?;
+        let kind = match chapter_number(slug) {
+            Some(_) => "chapter",
+            None if slug.starts_with("appendix-") => "appendix",
+            None => return None,
+        };
+        Some((kind, &self.prefix))
+    }
 }
 
 pub enum Item<'a> {
@@ -132,7 +147,7 @@ pub fn collect<'a>(book: &'a Book, src: &str, faults: &mut Faults) -> Collected<
         let reader =
             Reader::new(page, &file, &prefix, folder, &mut collected.labels, faults);
         let items = reader.read(&chapter.content);
-        collected.pages.push(Page { path, file, stem, items });
+        collected.pages.push(Page { path, file, stem, prefix, items });
     }
     collected
 }

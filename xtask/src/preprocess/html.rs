@@ -1,10 +1,44 @@
 //! Small pieces of HTML.
 
 /// What must not be parted from the formula before it: browsers would break the line in between.
+/// Of a compound, `$k$-means`, the hyphen alone: the line may break after it.
 pub fn glue(after: &str) -> &str {
-    let end =
-        after.find(|c: char| !matches!(c, ',' | '.' | ';' | ':' | '?' | '!' | ')'));
-    &after[..end.unwrap_or(after.len())]
+    let closes = |c: char| ",.;:?!)'’\"”".contains(c);
+    let rest = after.trim_start_matches(closes);
+    let rest = match rest.strip_prefix('-') {
+        Some(rest) => rest,
+        None => rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()),
+    };
+    &after[..after.len() - rest.len()]
+}
+
+/// The text of a code span, its options kept whole: browsers would break the line after `--`.
+pub fn code(text: &str) -> String {
+    let mut out = String::from("<code>");
+    for (i, word) in text.split(' ').enumerate() {
+        if i > 0 {
+            out.push(' ');
+        }
+        let mut escaped = String::new();
+        for c in word.chars() {
+            if c.is_ascii_punctuation() {
+                escaped.push_str(&format!("&#{};", c as u32));
+            } else {
+                escaped.push(c);
+            }
+        }
+        if word.starts_with("--") {
+            out.push_str(&glued(&escaped));
+        } else {
+            out.push_str(&escaped);
+        }
+    }
+    out.push_str("</code>");
+    out
+}
+
+pub fn glued(text: &str) -> String {
+    format!("<span class=\"glued\">{text}</span>")
 }
 
 pub fn escape_attribute(text: &str) -> String {

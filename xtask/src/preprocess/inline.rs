@@ -22,6 +22,10 @@ pub enum Inline<'a> {
         line: usize,
         spec: &'a str,
     },
+    /// The text of a code span with an option in it, `cargo run --example x`.
+    Code(&'a str),
+    /// A compound that begins with a single letter, "M-step".
+    Compound(&'a str),
 }
 
 /// The part of `{{#name rest}}` after `name`, and the length of the whole, if `text` starts so.
@@ -82,7 +86,24 @@ impl<'a> Scanner<'a> {
                     let escaped = rest[1..].chars().next().map_or(0, char::len_utf8);
                     self.at += 1 + escaped;
                 }
-                '`' => self.at += code_span_len(rest),
+                '`' => {
+                    let len = code_span_len(rest);
+                    match option_in(&rest[..len]) {
+                        Some(code) => self.push(Inline::Code(code), len),
+                        None => self.at += len,
+                    }
+                }
+                _ if c.is_ascii_alphanumeric() => {
+                    let len = rest
+                        .find(|c: char| !c.is_alphanumeric())
+                        .unwrap_or(rest.len());
+                    match compound_len(rest) {
+                        Some(len) if starts_word(&self.text[..self.at]) => {
+                            self.push(Inline::Compound(&rest[..len]), len)
+                        }
+                        _ => self.at += len,
+                    }
+                }
                 '<' => self.at += html_len(rest),
                 '$' => self.math(rest, file, faults),
                 '[' if rest.starts_with("[@") => match rest.find(']') {
@@ -219,6 +240,28 @@ fn code_span_len(text: &str) -> usize {
         }
     }
     run
+}
+
+/// The text of a code span of single backticks, if an option stands in it.
+fn option_in(span: &str) -> Option<&str> {
+    let code = span.strip_prefix('`')?.strip_suffix('`')?;
+    // In a table a bar is escaped even in code: such a span is left to Markdown.
+    let plain = !code.contains(['`', '|', '\n', '\\']);
+    (plain && code.contains(" --")).then_some(code)
+}
+
+/// Whether a word of the text begins after `before`, and not a part of an address.
+fn starts_word(before: &str) -> bool {
+    let open = |c: char| c.is_whitespace() || "([*“".contains(c);
+    before.chars().next_back().is_none_or(open) && !before.ends_with("](")
+}
+
+/// The length of the compound of one letter and a word at the start of `text`.
+fn compound_len(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix(|c: char| c.is_ascii_alphabetic())?;
+    let word = rest.strip_prefix('-')?;
+    let end = word.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.len());
+    (end > 0).then_some(2 + end)
 }
 
 /// The length of the HTML tag, comment or autolink at the start of `text`; 1 if there is none.

@@ -91,7 +91,10 @@ impl Math {
                 }
             })?
             .mathml;
-        let mathml = markdown_safe(&lighter(mathml));
+        let mut mathml = markdown_safe(&lighter(mathml));
+        if !display && leans(&mathml) {
+            mathml.insert_str("<math".len(), " class=\"lean\"");
+        }
         if let Some(c) = mathml.chars().find(|c| !in_font(*c)) {
             return Err(TexError {
                 line: 0,
@@ -280,6 +283,18 @@ fn lighter(mathml: String) -> String {
     out
 }
 
+/// Whether a formula ends with a letter that leans over what follows it: browsers leave out the
+/// italic correction there.
+fn leans(mathml: &str) -> bool {
+    let last = mathml.trim_end_matches("</math>").trim_end_matches("</mrow>");
+    let letter = last.strip_suffix("</mi>").and_then(|l| l.rsplit_once("<mi>"));
+    letter.is_some_and(|(_, letter)| {
+        let mut chars = letter.chars();
+        let slanted = |c| "CEFHIJKMNPTUVWXYZfℒ𝒩𝒯ℱℋ𝒲𝒱𝒴𝒰𝒫".contains(c);
+        chars.next().is_some_and(slanted) && chars.next().is_none()
+    })
+}
+
 /// Escapes, in the text between tags, all ASCII that is neither a letter, a digit nor a space:
 /// Markdown's own characters, and those that smart punctuation would bend. The rest of the book
 /// sees the same characters again, since Markdown decodes entities.
@@ -378,6 +393,15 @@ mod tests {
         for c in "*_[]|`\\'\n".chars() {
             assert!(!text.contains(c), "{c:?} in {safe}");
         }
+    }
+
+    #[test]
+    fn a_slanted_letter_at_the_end_is_marked() {
+        let math = math("");
+        let lean = |tex, display| math.render(tex, display).unwrap().contains("lean");
+        assert!(lean("s/W", false) && lean("\\mathcal N", false));
+        assert!(!lean("W_1", false) && !lean("\\mathbf W", false));
+        assert!(!lean("x", false) && !lean("W", true));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fs;
 
 use super::book::{Collected, Directive, FenceKind, Item, Kind, Page, slashed};
 use super::fault::Faults;
-use super::html::{escape_attribute, glue, svg_size};
+use super::html::{code, escape_attribute, glue, glued, svg_size};
 use super::inline::{Inline, helper};
 use super::math::Math;
 use super::output;
@@ -73,6 +73,14 @@ impl<'a> Writer<'_, 'a> {
                 Item::Open { directive: Directive::Figure { .. }, .. }
             );
         }
+        if let Some((kind, number)) = page.number()
+            && let Some(title) = out.strip_prefix("# ")
+        {
+            // As an attribute, the number stays out of the search index and of links' names.
+            let end = title.find('\n').unwrap_or(title.len());
+            let (title, rest) = title.split_at(end);
+            out = format!("# {title} {{.{kind} data-number={number}}}{rest}");
+        }
         out
     }
 
@@ -104,26 +112,43 @@ impl<'a> Writer<'_, 'a> {
 
     fn inlines(&mut self, page: &Page, inlines: &[Inline]) -> String {
         let mut out = String::new();
-        let mut glued = 0;
+        let mut taken = 0;
         for (i, inline) in inlines.iter().enumerate() {
             match inline {
                 Inline::Raw(text) => {
-                    out.push_str(&text[std::mem::take(&mut glued)..])
+                    out.push_str(&text[std::mem::take(&mut taken)..])
                 }
-                Inline::Math { line, display, tex } => {
-                    let formula = self.formula(page, *line, *display, tex);
+                Inline::Code(text) => out.push_str(&code(text)),
+                Inline::Compound(text) => out.push_str(&glued(text)),
+                Inline::Math { line, display: true, tex } => {
+                    let formula = self.formula(page, *line, true, tex);
+                    // What follows another display directly stands closer to it.
+                    let more = match inlines[..i] {
+                        [
+                            ..,
+                            Inline::Math { display: true, .. },
+                            Inline::Raw(text),
+                        ] => text.trim().is_empty(),
+                        _ => false,
+                    };
+                    let class = if more { "display more" } else { "display" };
+                    let _ = write!(out, "<span class=\"{class}\">{formula}</span>");
+                }
+                Inline::Math { line, tex, .. } => {
+                    let formula = self.formula(page, *line, false, tex);
                     let after = match inlines.get(i + 1) {
-                        Some(Inline::Raw(after)) if !display => glue(after),
+                        Some(Inline::Raw(after)) => glue(after),
                         _ => "",
                     };
-                    if after.is_empty() {
+                    let before = if out.ends_with('(') { "(" } else { "" };
+                    taken = after.len();
+                    out.truncate(out.len() - before.len());
+                    if before.len() + after.len() == 0 {
                         out.push_str(&formula);
                     } else {
-                        glued = after.len();
-                        let _ = write!(
-                            out,
-                            "<span class=\"glued\">{formula}{after}</span>"
-                        );
+                        // No quotation begins after a formula.
+                        let after = after.replace('\'', "’");
+                        out.push_str(&glued(&format!("{before}{formula}{after}")));
                     }
                 }
                 Inline::Reference { line, label } => {
@@ -191,9 +216,6 @@ impl<'a> Writer<'_, 'a> {
         }
         filled.push_str(rest);
         match self.math.render(&filled, display) {
-            Ok(mathml) if display => {
-                format!("<span class=\"display\">{mathml}</span>")
-            }
             Ok(mathml) => mathml,
             Err(error) => {
                 self.fault(page, line + error.line, error.cause, error.cure);
@@ -360,7 +382,9 @@ impl<'a> Writer<'_, 'a> {
                 };
                 lines.push("<div class=\"output\">".into());
                 lines.push(format!(
-                    "<div class=\"source\"><code><span>$</span> {command}</code></div>"
+                    "<div class=\"source\"><code><span>$</span> {command}</code> \
+                     <em>{}</em></div>",
+                    escape_attribute(section)
                 ));
                 lines.push(String::new());
                 lines.push("```text".into());

@@ -10,7 +10,7 @@ use crate::sample::{Sample, at};
 #[test]
 fn a_page_without_faults_becomes_what_it_must() {
     let pages = Sample::new().run("html").unwrap();
-    let expected = r##"# The chapter
+    let expected = r##"# The chapter {.chapter data-number=1}
 
 Inline <span class="glued"><math><msubsup><mi>𝐱</mi><mi>n</mi><mi>𝖳</mi></msubsup></math>,</span> a price of \$5, `$code$`, and <a class="ref" href="#the-update">(1.1)</a>; see <a class="ref" href="#fig-points">Figure 1.1</a>.
 
@@ -54,7 +54,7 @@ fn main() {
 
 
 <div class="output">
-<div class="source"><code><span>$</span> cargo run --example ch01_one</code></div>
+<div class="source"><code><span>$</span> cargo run --example ch01_one</code> <em>run</em></div>
 
 ```text
 mean = -2.5
@@ -112,6 +112,39 @@ let half = 0.5;
         more.contains("<a class=\"ref\" href=\"ch01-one.md#the-update\">(1.1)</a>"),
         "{more}"
     );
+}
+
+#[test]
+fn a_line_does_not_break_where_it_must_not() {
+    let sample = Sample::with(
+        "Why a half?",
+        "## The M-step\n\nThe M-step ($x$'s part, the $n$th, $k$-means), x-y; run `cargo run --example a_b`, not `a-b --`. [A-c](a-d.md#the-e-f).",
+    );
+    let page = &sample.run("html").unwrap()[0].1;
+    for glued in [
+        "## The <span class=\"glued\">M-step</span>\n",
+        "(<math><mi>x</mi></math>’s</span> part",
+        "<math><mi>n</mi></math>th</span>,",
+        "<math><mi>k</mi></math>-</span>means",
+        "<span class=\"glued\">x-y</span>;",
+        "[<span class=\"glued\">A-c</span>](a-d.md#the-e-f).",
+        "<code>cargo run <span class=\"glued\">&#45;&#45;example</span> a&#95;b</code>",
+    ] {
+        assert!(page.contains(glued), "no {glued:?} in {page}");
+    }
+}
+
+#[test]
+fn displays_that_follow_each_other_are_marked() {
+    let sample = Sample::with("Why a half?", "$$ a $$\n\n$$ b $$\n\nand\n\n$$ c $$");
+    let page = &sample.run("html").unwrap()[0].1;
+    for (class, letter) in [("display", "a"), ("display more", "b"), ("display", "c")]
+    {
+        let wanted = format!(
+            "<span class=\"{class}\"><math display=\"block\"><mi>{letter}</mi></math></span>"
+        );
+        assert!(page.contains(&wanted), "no {wanted} in {page}");
+    }
 }
 
 #[test]
