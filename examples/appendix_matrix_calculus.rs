@@ -41,8 +41,8 @@ fn main() -> Result<()> {
         )
         .save("appendix-concave")?;
 
-    // Powers of two and the four operations only, so that even the rounding errors in the figure are
-    // the same on every machine.
+    // Powers of two and the four operations only, so that even the rounding errors in
+    // the figure are the same on every machine.
     let trace_of_inverse =
         |a: &DMatrix<f64>| a.clone().try_inverse().expect("invertible").trace();
     let slope = -(&inverse * &along * &inverse).trace();

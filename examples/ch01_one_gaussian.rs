@@ -69,7 +69,8 @@ fn share_inside(
 // ANCHOR_END: inside
 
 // ANCHOR: chain
-/// A covariance of D dimensions whose neighbours are strongly correlated: Σᵢⱼ = 0.01² ρ^|i−j|.
+/// A covariance of D dimensions whose neighbours are strongly correlated: Σᵢⱼ = 0.01²
+/// ρ^|i−j|.
 fn chain(d: usize, rho: f64) -> DMatrix<f64> {
     DMatrix::from_fn(d, d, |i, j| 1e-4 * rho.powi(i.abs_diff(j) as i32))
 }

@@ -1,4 +1,5 @@
-//! Chapter 2: the mean and the scatter, kept so that parts merge and no digits are lost.
+//! Chapter 2: the mean and the scatter, kept so that parts merge and no digits are
+//! lost.
 
 use mixtures::math::{Rng, Sum, rng};
 use mixtures::nalgebra::{DMatrix, DVector};
@@ -48,7 +49,8 @@ fn exact(x: &[f64]) -> f64 {
     (n * squares - sum * sum) as f64 / (n * n) as f64 / 1_048_576.0 / 1_048_576.0
 }
 
-/// Ten thousand multiples of 2⁻²⁰ between −½ and ½: adding a power of two up to 2³² is exact.
+/// Ten thousand multiples of 2⁻²⁰ between −½ and ½: adding a power of two up to 2³²
+/// is exact.
 fn grid(rng: &mut Rng) -> Vec<f64> {
     let steps = 1_i64 << 19;
     (0..10_000)
@@ -57,7 +59,8 @@ fn grid(rng: &mut Rng) -> Vec<f64> {
 }
 
 // ANCHOR: parts
-/// The rows dealt out to `parts` hands in a random order; each hand about its own first row.
+/// The rows dealt out to `parts` hands in a random order; each hand about its own
+/// first row.
 fn deal(
     x: &DMatrix<f64>,
     w: &[f64],

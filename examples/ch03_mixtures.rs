@@ -1,5 +1,5 @@
-//! Chapter 3: a mixture draws points, hides the labels, and its likelihood has a sum inside the
-//! logarithm.
+//! Chapter 3: a mixture draws points, hides the labels, and its likelihood has a sum
+//! inside the logarithm.
 
 use std::f64::consts::TAU;
 
@@ -30,7 +30,8 @@ fn fit_with_labels(
 // ANCHOR_END: with_labels
 
 // ANCHOR: naive
-/// ln p(x) for two standard normals at −1 and 1 with equal weights, as the formula stands.
+/// ln p(x) for two standard normals at −1 and 1 with equal weights, as the formula
+/// stands.
 fn naive(x: f64) -> f64 {
     let density = |mean: f64| (-0.5 * (x - mean).powi(2)).exp() / TAU.sqrt();
     (0.5 * density(-1.0) + 0.5 * density(1.0)).ln()
@@ -44,7 +45,8 @@ fn careful(x: f64) -> f64 {
 // ANCHOR_END: naive
 
 // ANCHOR: surface
-/// The log likelihood of two standard normals with equal weights, as a function of their means.
+/// The log likelihood of two standard normals with equal weights, as a function of
+/// their means.
 fn two_means(x: &DMatrix<f64>, a: f64, b: f64) -> f64 {
     let term = |x: f64, mean: f64| -0.5 * (x - mean).powi(2) - 0.5 * (4.0 * TAU).ln();
     x.iter().map(|&x| log_sum_exp(&[term(x, a), term(x, b)])).sum()

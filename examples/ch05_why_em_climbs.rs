@@ -22,7 +22,8 @@ fn ln_cosh(u: f64) -> f64 {
 /// F(q, μ), with q the responsibilities under `mu_of_q`.
 fn bound(x: &[f64], mu_of_q: f64, mu: f64) -> f64 {
     let constant = 0.5 * (4.0 * std::f64::consts::TAU).ln();
-    let share = |x: f64| 1.0 / (1.0 + (-2.0 * mu_of_q * x).exp()); // of the component at μ
+    // The responsibility of the component at μ.
+    let share = |x: f64| 1.0 / (1.0 + (-2.0 * mu_of_q * x).exp());
     x.iter()
         .flat_map(|&x| [(share(x), x - mu), (share(-x), x + mu)])
         .map(|(q, residual)| q * (-0.5 * residual * residual - constant - q.ln()))
@@ -36,7 +37,8 @@ fn update(x: &[f64], mu: f64) -> f64 {
 // ANCHOR_END: bound
 
 // ANCHOR: rate
-/// The slope of `update` at a fixed point: the share of the information that is missing.
+/// The slope of `update` at a fixed point: the share of the information that is
+/// missing.
 fn missing(x: &[f64], mu: f64) -> f64 {
     x.iter().map(|x| (x / (mu * x).cosh()).powi(2)).sum::<f64>() / x.len() as f64
 }
@@ -181,7 +183,8 @@ fn main() -> Result<()> {
         .save("ch05-plateau")?;
 
     // ANCHOR: padded
-    /// An update of mean and variance, with a constant added to the variance "for stability".
+    /// An update of mean and variance, with a constant added to the variance "for
+    /// stability".
     fn padded_update(x: &[f64], (mu, variance): (f64, f64)) -> (f64, f64) {
         let mean = x.iter().map(|x| x * (mu * x / variance).tanh()).sum::<f64>()
             / x.len() as f64;

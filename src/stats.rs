@@ -1,5 +1,5 @@
-//! Statistics that merge: the weighted count, mean and scatter of a set of points, kept so that
-//! the parts of the set can be visited in any order and on any machine.
+//! Statistics that merge: the weighted count, mean and scatter of a set of points,
+//! kept so that the parts of the set can be visited in any order and on any machine.
 
 use nalgebra::{DMatrix, DMatrixView, DVector, Dyn, MatrixView, U1};
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,8 @@ use crate::{Error, Result};
 /// One point: a row of an N×D matrix, as `x.row(n)` gives it.
 pub type Row<'a> = MatrixView<'a, f64, U1, Dyn, U1, Dyn>;
 
-/// The sums that a Gaussian needs of weighted points x₁ … x_N in D dimensions, about a fixed
-/// centre c:
+/// The sums that a Gaussian needs of weighted points x₁ … x_N in D dimensions, about
+/// a fixed centre c:
 ///
 /// | | | |
 /// | --- | --- | --- |
@@ -19,10 +19,11 @@ pub type Row<'a> = MatrixView<'a, f64, U1, Dyn, U1, Dyn>;
 /// | s | Σ wₙ (xₙ − c) | D |
 /// | T | Σ wₙ (xₙ − c)(xₙ − c)ᵀ | D×D, symmetric |
 ///
-/// The centre is a nearby point (the first row, say, or a current mean) and never moves, so that
-/// no step subtracts large numbers that nearly agree: at an offset of 10⁸ nothing is lost. Two
-/// sets about the same centre merge by adding; others through the difference of their centres.
-/// W and s are kept in [`Sum`]s, so that the order of the points does not show in the mean.
+/// The centre is a nearby point (the first row, say, or a current mean) and never
+/// moves, so that no step subtracts large numbers that nearly agree: at an offset of
+/// 10⁸ nothing is lost. Two sets about the same centre merge by adding; others
+/// through the difference of their centres. W and s are kept in [`Sum`]s, so that the
+/// order of the points does not show in the mean.
 ///
 /// ```
 /// use mixtures::{Moments, nalgebra::dmatrix};
@@ -81,7 +82,8 @@ impl Moments {
     /// Adds the point `x` (1×D) with weight `w`.
     ///
     /// # Errors
-    /// If `x` has another dimension, if it or `w` is not finite, or if `w` is negative.
+    /// If `x` has another dimension, if it or `w` is not finite, or if `w` is
+    /// negative.
     // ANCHOR: push
     pub fn push(&mut self, x: Row<'_>, w: f64) -> Result<()> {
         self.check_dimension(x.len())?;
@@ -140,8 +142,8 @@ impl Moments {
     }
     // ANCHOR_END: merge
 
-    /// Multiplies every weight so far by `factor`: with a factor below 1 the past is forgotten
-    /// at that rate, and the mean stays where it is.
+    /// Multiplies every weight so far by `factor`: with a factor below 1 the past is
+    /// forgotten at that rate, and the mean stays where it is.
     ///
     /// # Errors
     /// If `factor` is negative or not finite.
@@ -184,7 +186,8 @@ impl Moments {
         (self.count() > 0.0).then(|| DVector::from_iterator(self.dimension(), means))
     }
 
-    /// The scatter about the mean, Σ wₙ (xₙ − x̄)(xₙ − x̄)ᵀ = T − s sᵀ/W (D×D); zero for no weight.
+    /// The scatter about the mean, Σ wₙ (xₙ − x̄)(xₙ − x̄)ᵀ = T − s sᵀ/W (D×D); zero
+    /// for no weight.
     pub fn scatter(&self) -> DMatrix<f64> {
         let mut scatter = self.scatter.clone();
         if let Some(shift) = self.mean_shift() {
@@ -194,7 +197,8 @@ impl Moments {
         scatter
     }
 
-    /// The maximum likelihood covariance, scatter over count (D×D, divisor W); none for no weight.
+    /// The maximum likelihood covariance, scatter over count (D×D, divisor W); none
+    /// for no weight.
     pub fn covariance(&self) -> Option<DMatrix<f64>> {
         (self.count() > 0.0).then(|| self.scatter() / self.count())
     }
@@ -205,7 +209,8 @@ impl Moments {
         (self.count() > 0.0).then(|| self.sum() / self.count())
     }
 
-    /// From sums about `centre` that were gathered elsewhere; only T's lower triangle is read.
+    /// From sums about `centre` that were gathered elsewhere; only T's lower triangle
+    /// is read.
     pub(crate) fn from_parts(
         count: f64,
         centre: DVector<f64>,
@@ -226,9 +231,9 @@ impl Moments {
         3 + 3 * d + d * (d + 1) / 2
     }
 
-    /// The state as plain numbers, for a file, a message or a database column: D, then W in two
-    /// parts, c, s in two parts each, and T's lower triangle by columns. Nothing is lost:
-    /// [`Moments::unflatten`] gives back the same bits.
+    /// The state as plain numbers, for a file, a message or a database column: D,
+    /// then W in two parts, c, s in two parts each, and T's lower triangle by
+    /// columns. Nothing is lost: [`Moments::unflatten`] gives back the same bits.
     pub fn flatten(&self) -> Vec<f64> {
         let d = self.dimension();
         let mut flat = Vec::with_capacity(Self::flat_len(d));
@@ -242,7 +247,8 @@ impl Moments {
     /// Reads back what [`Moments::flatten`] wrote.
     ///
     /// # Errors
-    /// If the length does not fit the dimension in the first place, or a number is not finite.
+    /// If the length does not fit the dimension in the first place, or a number is
+    /// not finite.
     pub fn unflatten(flat: &[f64]) -> Result<Self> {
         let d = flat.first().map_or(0, |&d| d as usize);
         if d == 0 || d > flat.len() || flat.len() != Self::flat_len(d) {

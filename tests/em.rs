@@ -26,7 +26,8 @@ fn random_mixture(x: &DMatrix<f64>, k: usize, rng: &mut Rng) -> GaussianMixture 
     GaussianMixture::new(&weights / weights.sum(), means, covariances).unwrap()
 }
 
-/// One EM update straight from the formulas (PRML 9.23–9.27), sharing no code with the library.
+/// One EM update straight from the formulas (PRML 9.23–9.27), sharing no code with
+/// the library.
 fn plain_update(m: &GaussianMixture, x: &DMatrix<f64>) -> (GaussianMixture, f64) {
     let (n, k, d) = (x.nrows(), m.weights().len(), x.ncols());
     let pdf = |k: usize, row: &DVector<f64>| {
@@ -165,8 +166,8 @@ fn blocks_merge_to_the_whole() {
     assert_eq!(again, whole);
 }
 
-/// On a 2⁻²⁰ grid a shift by 2²⁷ and a scale by a power of two are exact, so that the only
-/// difference they could make is the library's own rounding.
+/// On a 2⁻²⁰ grid a shift by 2²⁷ and a scale by a power of two are exact, so that the
+/// only difference they could make is the library's own rounding.
 #[test]
 fn offset_and_scale_change_nothing_but_units() {
     let grid = 2.0_f64.powi(20);
@@ -228,8 +229,8 @@ fn a_weight_of_two_is_the_row_twice() {
     }
 }
 
-/// A start a thousand of its own standard deviations away and a thousand times too wide: the
-/// whitened sums alone would lose eleven digits of the scatter.
+/// A start a thousand of its own standard deviations away and a thousand times too
+/// wide: the whitened sums alone would lose eleven digits of the scatter.
 #[test]
 fn a_component_that_moves_far_and_shrinks_keeps_its_digits() {
     let x = data::notebook();
@@ -305,7 +306,8 @@ fn criteria_count_the_parameters() {
     assert_relative_eq!(m.bic(&x).unwrap(), bic, max_relative = 1e-12);
 }
 
-/// Rows of weight zero are no starting points: with no updates, every mean is a weighted row.
+/// Rows of weight zero are no starting points: with no updates, every mean is a
+/// weighted row.
 #[test]
 fn rows_without_weight_start_nothing() {
     let x = data::faithful();
@@ -371,7 +373,8 @@ fn a_fit_survives_json_bit_for_bit() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
 
-    /// No input makes the objective fall: a fit climbs, or stops with an error other than a fall.
+    /// No input makes the objective fall: a fit climbs, or stops with an error other
+    /// than a fall.
     #[test]
     fn the_log_likelihood_climbs(
         n in 2_usize..60, d in 1_usize..5, k in 1_usize..5,

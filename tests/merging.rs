@@ -1,4 +1,5 @@
-//! Moments are a commutative monoid: parts in any order equal one pass, at any offset.
+//! Moments are a commutative monoid: parts in any order equal one pass, at any
+//! offset.
 
 use approx::assert_relative_eq;
 use mixtures::Moments;
@@ -9,7 +10,8 @@ use mixtures::rand::RngExt;
 const POINTS: usize = 10_000;
 const PARTS: usize = 16;
 
-/// Points on a 2⁻²⁰ grid, spread over about 8 units around `offset`; weights anywhere in (0, 2).
+/// Points on a 2⁻²⁰ grid, spread over about 8 units around `offset`; weights anywhere
+/// in (0, 2).
 fn weighted_points(offset: f64, rng: &mut Rng) -> (DMatrix<f64>, Vec<f64>) {
     let mut steps = || rng.random_range(-(1_i64 << 22)..(3 << 22)) as f64;
     let x = DMatrix::from_fn(POINTS, 3, |_, _| steps());
@@ -43,8 +45,8 @@ fn gather(
     moments
 }
 
-/// The mean from sums of 128-bit integers, which are exact but for the last bits of small weights;
-/// and the scatter from sums about the grid point next to the mean.
+/// The mean from sums of 128-bit integers, which are exact but for the last bits of
+/// small weights; and the scatter from sums about the grid point next to the mean.
 fn exact(x: &DMatrix<f64>, w: &[f64], offset: f64) -> (DVector<f64>, DMatrix<f64>) {
     let fixed = |v: f64, bits: i32| (v * 2.0_f64.powi(bits)).round() as i128;
     let d = x.ncols();
@@ -60,7 +62,8 @@ fn exact(x: &DMatrix<f64>, w: &[f64], offset: f64) -> (DVector<f64>, DMatrix<f64
         offset + (whole as f64 + rest) * 2.0_f64.powi(-20)
     });
     let scatter = DMatrix::from_fn(d, d, |i, j| {
-        // About the nearest grid points to the mean, so that little is subtracted at the end.
+        // About the nearest grid points to the mean, so that little is subtracted at
+        // the end.
         let (ci, cj) = (first[i] / total, first[j] / total);
         let (mut t, mut si, mut sj) = (0.0, 0.0, 0.0);
         for (n, &w) in weight.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! The notebook's own run: 1000 points, its start, 50 iterations, against an independent
-//! implementation's results.
+//! The notebook's own run: 1000 points, its start, 50 iterations, against an
+//! independent implementation's results.
 
 use approx::assert_relative_eq;
 use mixtures::nalgebra::{DMatrix, DVector};

@@ -5,8 +5,9 @@ use rand_distr::StandardNormal;
 use crate::Result;
 use crate::math::Cholesky;
 
-/// The mixture that the notebook draws its points from: weights (3), means (3×2) and three
-/// covariances (2×2). The second component is thin: its precision has 32.5 and 20 on the diagonal.
+/// The mixture that the notebook draws its points from: weights (3), means (3×2) and
+/// three covariances (2×2). The second component is thin: its precision has 32.5 and
+/// 20 on the diagonal.
 ///
 /// ```
 /// use mixtures::{GaussianMixture, data};
@@ -27,15 +28,16 @@ pub fn notebook_truth() -> (DVector<f64>, DMatrix<f64>, Vec<DMatrix<f64>>) {
     )
 }
 
-/// Draws `n` points from [`notebook_truth`] as the notebook does: a component by its weight, then
-/// a point μ + L ε with L the Cholesky factor of its covariance and ε standard normal. Returns the
-/// points (n×2) and the components they came from.
+/// Draws `n` points from [`notebook_truth`] as the notebook does: a component by its
+/// weight, then a point μ + L ε with L the Cholesky factor of its covariance and ε
+/// standard normal. Returns the points (n×2) and the components they came from.
 ///
 /// The numbers are not the notebook's, whose generator was NumPy's; those are in
 /// [`notebook`](super::notebook).
 ///
 /// # Errors
-/// None for the built-in parameters; it is a `Result` because factoring a covariance is.
+/// None for the built-in parameters; it is a `Result` because factoring a covariance
+/// is.
 ///
 /// ```
 /// let (x, z) = mixtures::data::sample_notebook(500, &mut mixtures::math::rng(1))?;

@@ -1,8 +1,9 @@
 //! The E-step: scores and rows in, a [`Summary`] out.
 //!
-//! Each block of rows gathers, for each component, Σ r, Σ r y and Σ r y yᵀ of its whitened
-//! residuals y = A (x − m), which the scores have already computed. Blocks add up along a binary
-//! tree that depends on N alone, so that the sums are the same bits for any number of threads.
+//! Each block of rows gathers, for each component, Σ r, Σ r y and Σ r y yᵀ of its
+//! whitened residuals y = A (x − m), which the scores have already computed. Blocks
+//! add up along a binary tree that depends on N alone, so that the sums are the same
+//! bits for any number of threads.
 
 use std::ops::Range;
 
@@ -12,9 +13,9 @@ use super::summary::Summary;
 use crate::kernel::{BLOCK, Block, Points, Score};
 use crate::{Moments, Result};
 
-/// A component whose whitened mean shift exceeds this many times the smallest eigenvalue of its
-/// new scatter is gathered again about its new mean: the shift's square would cost the scatter
-/// that many times the rounding error.
+/// A component whose whitened mean shift exceeds this many times the smallest
+/// eigenvalue of its new scatter is gathered again about its new mean: the shift's
+/// square would cost the scatter that many times the rounding error.
 const FAR: f64 = 1e3;
 
 pub(crate) fn e_step(scores: &[Score], points: &Points) -> Result<Summary> {
@@ -160,7 +161,8 @@ impl Sums {
     }
     // ANCHOR_END: gather
 
-    /// Back from y = A (x − m) to x: the moments about m are A⁻¹ Σ r y and A⁻¹ (Σ r y yᵀ) A⁻ᵀ.
+    /// Back from y = A (x − m) to x: the moments about m are A⁻¹ Σ r y and A⁻¹ (Σ r y
+    /// yᵀ) A⁻ᵀ.
     fn unwhiten(&self, score: &Score) -> Moments {
         let mut second = self.second.clone();
         second.fill_upper_triangle_with_lower_triangle();
@@ -174,8 +176,9 @@ impl Sums {
     }
 }
 
-/// Whether ‖ȳ‖² > FAR · λ_min, where ȳ is the mean and λ_min the smallest eigenvalue of the
-/// covariance of the whitened residuals: whether covariance − ‖ȳ‖²/FAR is not positive definite.
+/// Whether ‖ȳ‖² > FAR · λ_min, where ȳ is the mean and λ_min the smallest eigenvalue
+/// of the covariance of the whitened residuals: whether covariance − ‖ȳ‖²/FAR is not
+/// positive definite.
 fn moved_too_far(sums: &Sums) -> bool {
     let shift = &sums.first / sums.count;
     let distance = shift.norm_squared();

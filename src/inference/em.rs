@@ -13,15 +13,16 @@ use crate::math::{Cholesky, rng_stream};
 use crate::mixture::{Covariance, GaussianMixture};
 use crate::{Error, Result};
 
-/// A component whose covariance is this small relative to the data's, in some direction, has
-/// collapsed onto too few points.
+/// A component whose covariance is this small relative to the data's, in some
+/// direction, has collapsed onto too few points.
 const COLLAPSED: f64 = 1e-10;
 
-/// Fits a [`GaussianMixture`] by expectation–maximisation (Dempster, Laird & Rubin 1977;
-/// PRML §9.2.2).
+/// Fits a [`GaussianMixture`] by expectation–maximisation (Dempster, Laird & Rubin
+/// 1977; PRML §9.2.2).
 ///
-/// Nothing is added to the covariances: the likelihood climbs at every step, and a component that
-/// collapses onto too few points stops the fit with an [`Error::Collapse`].
+/// Nothing is added to the covariances: the likelihood climbs at every step, and a
+/// component that collapses onto too few points stops the fit with an
+/// [`Error::Collapse`].
 ///
 /// ```
 /// use mixtures::{Em, Start, data};
@@ -54,24 +55,25 @@ pub struct EmFit {
     pub converged: bool,
     /// How many times the parameters were updated.
     pub iterations: usize,
-    /// The total log likelihood (natural log, Σₙ wₙ ln p(xₙ)) before each update, and last that of
-    /// the returned mixture: `iterations + 1` values.
+    /// The total log likelihood (natural log, Σₙ wₙ ln p(xₙ)) before each update, and
+    /// last that of the returned mixture: `iterations + 1` values.
     pub trace: Vec<f64>,
-    /// The log likelihood that each restart ended at, in order; none for one that collapsed.
+    /// The log likelihood that each restart ended at, in order; none for one that
+    /// collapsed.
     pub restarts: Vec<Option<f64>>,
 }
 
 impl EmFit {
-    /// The total log likelihood of the returned mixture: the last of the trace (NaN if somebody
-    /// has emptied it).
+    /// The total log likelihood of the returned mixture: the last of the trace (NaN
+    /// if somebody has emptied it).
     pub fn log_likelihood(&self) -> f64 {
         self.trace.last().copied().unwrap_or(f64::NAN)
     }
 }
 
 impl Em {
-    /// A fit of `components` Gaussians, with the defaults: full covariances, one start by
-    /// k-means++ with seed 0, at most 1000 iterations, tolerance 1e-6.
+    /// A fit of `components` Gaussians, with the defaults: full covariances, one
+    /// start by k-means++ with seed 0, at most 1000 iterations, tolerance 1e-6.
     pub fn new(components: usize) -> Self {
         Em {
             components,
@@ -114,8 +116,8 @@ impl Em {
         self
     }
 
-    /// Stop when an update gains less than this in mean log likelihood per point (nats). With 0
-    /// exactly `max_iterations` updates are made.
+    /// Stop when an update gains less than this in mean log likelihood per point
+    /// (nats). With 0 exactly `max_iterations` updates are made.
     pub fn tolerance(mut self, tolerance: f64) -> Self {
         self.tolerance = tolerance;
         self
@@ -124,9 +126,10 @@ impl Em {
     /// Fits the rows of `x` (N×D).
     ///
     /// # Errors
-    /// If `x` is empty or not finite; if K is 0 or above N; if the data have no spread in some
-    /// direction; if an option contradicts another; if a component collapses in every restart; or
-    /// if the log likelihood falls by more than rounding explains.
+    /// If `x` is empty or not finite; if K is 0 or above N; if the data have no
+    /// spread in some direction; if an option contradicts another; if a component
+    /// collapses in every restart; or if the log likelihood falls by more than
+    /// rounding explains.
     pub fn fit<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<EmFit> {
         self.fit_points(Points::new(x.into(), None)?)
     }
@@ -210,8 +213,8 @@ fn ended_at<M>(run: &Result<Run<M>>) -> Option<f64> {
     run.as_ref().ok().and_then(|run| run.trace.last().copied())
 }
 
-/// Maximum likelihood with full covariances; the whitener of the data's covariance is the measure
-/// of collapse.
+/// Maximum likelihood with full covariances; the whitener of the data's covariance is
+/// the measure of collapse.
 struct MaximumLikelihood {
     whitener: DMatrix<f64>,
 }
@@ -253,7 +256,8 @@ impl Learner for MaximumLikelihood {
 }
 
 impl MaximumLikelihood {
-    /// Compares a covariance with the data's; the error is its smallest eigenvalue relative to it.
+    /// Compares a covariance with the data's; the error is its smallest eigenvalue
+    /// relative to it.
     fn check_alive(&self, covariance: &DMatrix<f64>) -> Result<(), f64> {
         let relative = &self.whitener * covariance * self.whitener.transpose();
         let mut margin = relative.clone();

@@ -1,13 +1,14 @@
-//! The one fitting loop. EM, and every learner after it, is a pair of maps (model → scores,
-//! summary → model) and a penalty; this loop alternates them and watches the objective.
+//! The one fitting loop. EM, and every learner after it, is a pair of maps (model →
+//! scores, summary → model) and a penalty; this loop alternates them and watches the
+//! objective.
 
 use crate::inference::e_step::e_step;
 use crate::inference::summary::Summary;
 use crate::kernel::{Points, Score};
 use crate::{Error, Result};
 
-/// The objective may fall by this much, relative to the size of its terms, before it is an error:
-/// rounding does as much.
+/// The objective may fall by this much, relative to the size of its terms, before it
+/// is an error: rounding does as much.
 const ROUNDING: f64 = 1e-12;
 
 /// What a learner must provide.
@@ -20,8 +21,8 @@ pub(crate) trait Learner {
     /// What the objective adds to the log likelihood: its terms.
     fn penalty(&self, model: &Self::Model) -> Vec<f64>;
 
-    /// The model that maximises the objective for these shares; `iteration` counts from 1 and
-    /// stands in errors.
+    /// The model that maximises the objective for these shares; `iteration` counts
+    /// from 1 and stands in errors.
     fn m_step(&self, summary: &Summary, iteration: usize) -> Result<Self::Model>;
 }
 
@@ -29,8 +30,8 @@ pub(crate) trait Learner {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Stopping {
     pub max_iterations: usize,
-    /// In units of the objective's gain divided by Σ wₙ; zero means never to stop before
-    /// `max_iterations`.
+    /// In units of the objective's gain divided by Σ wₙ; zero means never to stop
+    /// before `max_iterations`.
     pub tolerance: f64,
 }
 
@@ -53,10 +54,12 @@ pub(crate) struct Run<M> {
     pub trace: Vec<f64>,
 }
 
-/// Alternates E-step and M-step from `model` until the gain is small or the updates run out.
+/// Alternates E-step and M-step from `model` until the gain is small or the updates
+/// run out.
 ///
 /// # Errors
-/// If an E-step or M-step fails, or the objective falls by more than rounding explains.
+/// If an E-step or M-step fails, or the objective falls by more than rounding
+/// explains.
 // ANCHOR: climb
 pub(crate) fn climb<L: Learner>(
     learner: &L,
@@ -87,7 +90,8 @@ pub(crate) fn climb<L: Learner>(
 }
 // ANCHOR_END: climb
 
-/// A fall within rounding is none; a real one means that the arithmetic, or a formula, has failed.
+/// A fall within rounding is none; a real one means that the arithmetic, or a
+/// formula, has failed.
 fn check_climb(from: f64, to: f64, allowed: f64, iteration: usize) -> Result<()> {
     if to >= from - allowed {
         return Ok(());

@@ -1,8 +1,8 @@
 /// ln Σₖ exp vₖ, without overflow or underflow.
 ///
-/// The largest term is taken out first, so that the sum is of terms between 0 and 1, one of which
-/// is 1. Terms of −∞ (a component of weight zero) count for nothing; if all are −∞, so is the
-/// result, as it is of no terms at all.
+/// The largest term is taken out first, so that the sum is of terms between 0 and 1,
+/// one of which is 1. Terms of −∞ (a component of weight zero) count for nothing; if
+/// all are −∞, so is the result, as it is of no terms at all.
 ///
 /// ```
 /// use mixtures::math::log_sum_exp;

@@ -2,11 +2,12 @@ use std::ops::{AddAssign, MulAssign};
 
 use serde::{Deserialize, Serialize};
 
-/// A running sum that keeps its rounding error beside it, so that the order of its terms does not
-/// matter to the last bit of [`Sum::value`] (but for the rare sum that lies on a rounding tie).
+/// A running sum that keeps its rounding error beside it, so that the order of its
+/// terms does not matter to the last bit of [`Sum::value`] (but for the rare sum that
+/// lies on a rounding tie).
 ///
-/// The error of each addition is found exactly (Knuth's two-sum, TAOCP vol. 2, §4.2.2) and added
-/// up in a second number: about 106 bits in all.
+/// The error of each addition is found exactly (Knuth's two-sum, TAOCP vol. 2,
+/// §4.2.2) and added up in a second number: about 106 bits in all.
 ///
 /// ```
 /// use mixtures::math::Sum;
@@ -30,7 +31,8 @@ impl Sum {
         self.high + self.low
     }
 
-    /// The quotient, with what its rounding leaves over beside it: q = s/W, and (s − q W)/W.
+    /// The quotient, with what its rounding leaves over beside it: q = s/W, and (s −
+    /// q W)/W.
     pub fn divided_by(self, divisor: Sum) -> Sum {
         let high = self.value() / divisor.value();
         let rest =

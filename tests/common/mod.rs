@@ -1,11 +1,13 @@
-//! Tools of the checks: finite differences, quadrature, plain densities, random problems.
+//! Tools of the checks: finite differences, quadrature, plain densities, random
+//! problems.
 
 use mixtures::math::Rng;
 use mixtures::nalgebra::{DMatrix, DVector};
 use mixtures::rand::RngExt;
 use mixtures::rand_distr::StandardNormal;
 
-/// The gradient of `f` at `at` by central differences with one Richardson step: error O(h⁴).
+/// The gradient of `f` at `at` by central differences with one Richardson step: error
+/// O(h⁴).
 pub fn gradient(f: impl Fn(&DVector<f64>) -> f64, at: &DVector<f64>) -> DVector<f64> {
     let slope = |i: usize, h: f64| {
         let (mut up, mut down) = (at.clone(), at.clone());
@@ -19,7 +21,8 @@ pub fn gradient(f: impl Fn(&DVector<f64>) -> f64, at: &DVector<f64>) -> DVector<
     })
 }
 
-/// The gradient of `f` with respect to each entry of a matrix, all entries taken as independent.
+/// The gradient of `f` with respect to each entry of a matrix, all entries taken as
+/// independent.
 pub fn matrix_gradient(
     f: impl Fn(&DMatrix<f64>) -> f64,
     at: &DMatrix<f64>,
@@ -33,8 +36,8 @@ pub fn matrix_gradient(
     DMatrix::from_column_slice(rows, columns, g.as_slice())
 }
 
-/// ∫ f over the line from a to b by the trapezium rule: for smooth f that vanishes at both ends
-/// its error falls faster than any power of the step.
+/// ∫ f over the line from a to b by the trapezium rule: for smooth f that vanishes at
+/// both ends its error falls faster than any power of the step.
 pub fn integral(f: impl Fn(f64) -> f64, a: f64, b: f64, steps: usize) -> f64 {
     let h = (b - a) / steps as f64;
     (0..=steps).map(|i| f(a + h * i as f64)).sum::<f64>() * h
@@ -62,7 +65,8 @@ pub fn plain_density(
     (-0.5 * squared).exp() / (sigma * std::f64::consts::TAU).determinant().sqrt()
 }
 
-/// ln N(x | μ, Σ), by inverse and determinant, for points so far away that the density underflows.
+/// ln N(x | μ, Σ), by inverse and determinant, for points so far away that the
+/// density underflows.
 pub fn plain_log_density(
     x: &DVector<f64>,
     mean: &DVector<f64>,

@@ -4,7 +4,8 @@ use mixtures::nalgebra::{DMatrix, DVector, dvector};
 
 use crate::common::*;
 
-/// A square matrix of no symmetry, well away from singular, with a positive determinant.
+/// A square matrix of no symmetry, well away from singular, with a positive
+/// determinant.
 fn square(d: usize, rng: &mut Rng) -> DMatrix<f64> {
     let a = DMatrix::from_columns(&(0..d).map(|_| noise(d, rng)).collect::<Vec<_>>());
     a * 0.3 + DMatrix::identity(d, d) * 2.0
@@ -104,7 +105,8 @@ fn log_det_concave() {
     }
 }
 
-/// At the maximum found by brute force the partial derivatives agree; elsewhere they do not.
+/// At the maximum found by brute force the partial derivatives agree; elsewhere they
+/// do not.
 #[test]
 fn lagrange() {
     let f = |p: &DVector<f64>| 3.0 * p[0].ln() + 5.0 * p[1].ln() + 4.0 * p[2].sqrt();

@@ -33,7 +33,8 @@ fn covariance(x: &[DVector<f64>]) -> DMatrix<f64> {
     x.iter().map(outer).sum::<DMatrix<f64>>() / x.len() as f64
 }
 
-/// The library's density integrates to 1, and has the mean and the covariance that it names.
+/// The library's density integrates to 1, and has the mean and the covariance that it
+/// names.
 #[test]
 fn gaussian_density() {
     let (mean, sigma) = (dvector![1.0, -0.5], dmatrix![1.2, 0.7; 0.7, 0.9]);
@@ -105,8 +106,8 @@ fn gaussian_gradient_precision() {
     assert_relative_eq!(numeric, formula, epsilon = 1e-6 * formula.amax());
 }
 
-/// The fit is x̄ and S, its log likelihood is the formula, and ten thousand other choices, near and
-/// far, do worse.
+/// The fit is x̄ and S, its log likelihood is the formula, and ten thousand other
+/// choices, near and far, do worse.
 #[test]
 fn gaussian_mle() {
     let x = data::faithful();
@@ -135,8 +136,8 @@ fn gaussian_mle() {
     }
 }
 
-/// The library's density, which goes through the Cholesky factor, is the inverse-and-determinant
-/// formula.
+/// The library's density, which goes through the Cholesky factor, is the
+/// inverse-and-determinant formula.
 #[test]
 fn whitened_density() {
     let mut rng = rng(15);

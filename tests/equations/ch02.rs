@@ -97,7 +97,8 @@ fn recentring() {
         + &delta * s.transpose()
         + &delta * delta.transpose() * w;
     assert_relative_eq!(formula, t_new, epsilon = 1e-10);
-    // The library moves the centre when it merges into an accumulator with another one.
+    // The library moves the centre when it merges into an accumulator with another
+    // one.
     let mut moved = Moments::about(new);
     moved.merge(&gather(&points, &old)).unwrap();
     assert_relative_eq!(moved.sum(), s_new, epsilon = 1e-11);
@@ -120,7 +121,8 @@ fn scatter_of_a_union() {
     assert_relative_eq!(ours.scatter(), formula, epsilon = 1e-10);
 }
 
-/// Doubles are whole multiples of 2⁻⁶⁰ here, so that 128-bit integers hold every number exactly.
+/// Doubles are whole multiples of 2⁻⁶⁰ here, so that 128-bit integers hold every
+/// number exactly.
 #[test]
 fn two_sum() {
     let mut rng = rng(26);

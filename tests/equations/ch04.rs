@@ -63,8 +63,9 @@ fn log_sum_exp_gradient() {
     assert_relative_eq!(numeric, v.map(|v| v.exp() / total), epsilon = 1e-9);
 }
 
-/// The library's responsibilities are Bayes' rule; and they are frequencies: of the points drawn
-/// in a region, the share that came from each component is the mean responsibility there.
+/// The library's responsibilities are Bayes' rule; and they are frequencies: of the
+/// points drawn in a region, the share that came from each component is the mean
+/// responsibility there.
 #[test]
 fn responsibilities() {
     let (m, x) = problem();
@@ -84,7 +85,8 @@ fn responsibilities() {
     }
 }
 
-/// For every parameter of a component, the responsibilities weight the gradients of its own terms.
+/// For every parameter of a component, the responsibilities weight the gradients of
+/// its own terms.
 #[test]
 fn mixture_gradient() {
     let (m, x) = problem();
@@ -168,8 +170,9 @@ fn one_update(m: &GaussianMixture, x: &DMatrix<f64>) -> GaussianMixture {
     em.fit(x).unwrap().mixture
 }
 
-/// The library's update is the weighted mean and covariance, and with the responsibilities held
-/// fixed the gradients with respect to means and precisions are zero there.
+/// The library's update is the weighted mean and covariance, and with the
+/// responsibilities held fixed the gradients with respect to means and precisions are
+/// zero there.
 #[test]
 fn em_update_components() {
     let (m, x) = problem();

@@ -38,8 +38,8 @@ fn kl_nonnegative() {
     }
 }
 
-/// Some of the notebook's points, a mixture, and distributions of the labels that are not its
-/// responsibilities.
+/// Some of the notebook's points, a mixture, and distributions of the labels that are
+/// not its responsibilities.
 struct Problem {
     x: DMatrix<f64>,
     m: GaussianMixture,
@@ -59,8 +59,9 @@ impl Problem {
     }
 }
 
-/// 17 numbers: ln weights up to a constant (3), means (6), and the entries of Cholesky factors
-/// with the logarithms of their diagonals (9). (One of the three log weights is redundant.)
+/// 17 numbers: ln weights up to a constant (3), means (6), and the entries of
+/// Cholesky factors with the logarithms of their diagonals (9). (One of the three log
+/// weights is redundant.)
 fn random_parameters(rng: &mut Rng) -> DVector<f64> {
     let mut p = noise(18, rng) * 0.3;
     for (i, v) in [-3.0, 2.0, 3.0, 1.0, 4.0, 2.0].into_iter().enumerate() {
@@ -207,7 +208,8 @@ fn bound_touches() {
     );
 }
 
-/// The library's gain is the rise of the bound and the divergence, each computed by itself.
+/// The library's gain is the rise of the bound and the divergence, each computed by
+/// itself.
 #[test]
 fn em_climbs() {
     let Problem { x, m, .. } = Problem::new(570);
@@ -282,8 +284,8 @@ fn hessian(f: impl Fn(&DVector<f64>) -> f64, at: &DVector<f64>) -> DMatrix<f64> 
     DMatrix::from_rows(&rows)
 }
 
-/// The Jacobian of an update of two means (weights and variances known), against the curvatures
-/// of the bound and of the log likelihood.
+/// The Jacobian of an update of two means (weights and variances known), against the
+/// curvatures of the bound and of the log likelihood.
 #[test]
 fn missing_information() {
     let x = two_means();

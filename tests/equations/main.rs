@@ -1,6 +1,7 @@
-//! One check for each numbered result of the book, named after its label. A check shares no code
-//! with what it checks: derivatives are finite differences, expectations are sums over samples or
-//! quadrature, and densities are written out anew.
+//! One check for each numbered result of the book, named after its label. A check
+//! shares no code with what it checks: derivatives are finite differences,
+//! expectations are sums over samples or quadrature, and densities are written out
+//! anew.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -78,7 +78,8 @@ fn the_mixture_has_the_moments_of_the_data() -> Result<()> {
 // ANCHOR_END: moments
 
 // ANCHOR: stationary
-/// The largest entry of Σₖ⁻¹ Σₙ rₙₖ (xₙ − μₖ) and ½ Σₙ rₙₖ (Σₖ − (xₙ − μₖ)(xₙ − μₖ)ᵀ), over k.
+/// The largest entry of Σₖ⁻¹ Σₙ rₙₖ (xₙ − μₖ) and ½ Σₙ rₙₖ (Σₖ − (xₙ − μₖ)(xₙ −
+/// μₖ)ᵀ), over k.
 fn largest_slope(m: &GaussianMixture, x: &DMatrix<f64>) -> Result<f64> {
     let r = m.responsibilities(x)?;
     let mut largest = 0.0_f64;

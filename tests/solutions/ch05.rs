@@ -59,8 +59,8 @@ fn three_values_tell_the_end() -> Result<()> {
 // ANCHOR_END: aitken
 
 // ANCHOR: bug
-/// One update with a bug: `about_old` takes the covariances about the old means; `minus` is taken
-/// off the divisor.
+/// One update with a bug: `about_old` takes the covariances about the old means;
+/// `minus` is taken off the divisor.
 fn buggy(
     m: &GaussianMixture,
     x: &DMatrix<f64>,
