@@ -4,11 +4,13 @@
 //! `render::Writer` writes each page. Every fault found on the way is reported, and any fails the
 //! build: mdBook itself is silent about a missing include or a misspelt anchor.
 
+mod blocks;
 mod book;
 mod fault;
 mod gates;
 mod html;
 mod inline;
+mod macros;
 mod math;
 mod output;
 mod project;

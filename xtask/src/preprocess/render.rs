@@ -2,16 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::fs;
 
 use super::book::{Collected, Directive, FenceKind, Item, Kind, Page, slashed};
 use super::fault::Faults;
-use super::html::{code, escape_attribute, glue, glued, svg_size};
+use super::html::{code, glue, glued};
 use super::inline::{Inline, helper};
 use super::math::Math;
 use super::output;
 use super::project::Project;
-use super::scan::Fence;
 use super::source;
 
 /// What the pages have shown, for the gates that look for what nobody shows.
@@ -100,7 +98,7 @@ impl<'a> Writer<'_, 'a> {
         out
     }
 
-    fn fault(
+    pub(super) fn fault(
         &mut self,
         page: &Page,
         line: usize,
@@ -110,7 +108,7 @@ impl<'a> Writer<'_, 'a> {
         self.faults.add(&page.file, line, cause, cure);
     }
 
-    fn inlines(&mut self, page: &Page, inlines: &[Inline]) -> String {
+    pub(super) fn inlines(&mut self, page: &Page, inlines: &[Inline]) -> String {
         let mut out = String::new();
         let mut taken = 0;
         for (i, inline) in inlines.iter().enumerate() {
@@ -187,7 +185,7 @@ impl<'a> Writer<'_, 'a> {
         out
     }
 
-    fn formula(
+    pub(super) fn formula(
         &mut self,
         page: &Page,
         line: usize,
@@ -224,7 +222,12 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
-    fn value(&mut self, page: &Page, line: usize, spec: &str) -> Option<String> {
+    pub(super) fn value(
+        &mut self,
+        page: &Page,
+        line: usize,
+        spec: &str,
+    ) -> Option<String> {
         let Some((chapter, key)) = spec.split_once(':') else {
             self.fault(
                 page,
@@ -256,223 +259,5 @@ impl<'a> Writer<'_, 'a> {
                 None
             }
         }
-    }
-
-    fn open(
-        &mut self,
-        page: &Page<'a>,
-        line: usize,
-        directive: &Directive,
-        out: &mut String,
-    ) {
-        match directive {
-            Directive::Result { label, title, number } => {
-                let title = self.inlines(page, title);
-                let _ = write!(
-                    out,
-                    "\n<div class=\"result\" id=\"{label}\">\n<div class=\"head\">\n\n\
-                     <a class=\"number\" href=\"#{label}\">Result {number}</a> {title}\n\n\
-                     </div>\n\n"
-                );
-            }
-            Directive::Figure { name, alt, number } => {
-                let size = self.figure(page, line, name);
-                let alt = escape_attribute(alt);
-                let _ = write!(
-                    out,
-                    "\n<figure id=\"fig-{name}\">\n<img src=\"figures/{name}.svg\" alt=\"{alt}\"{size}>\n\
-                     <figcaption>\n\n<span class=\"number\">Figure {number}.</span> "
-                );
-            }
-            Directive::Exercise { title, number } => {
-                let title = self.inlines(page, title);
-                let id = number.replace('.', "-");
-                let _ = write!(
-                    out,
-                    "\n<div class=\"exercise\" id=\"exercise-{id}\">\n<div class=\"head\">\n\n\
-                     <a class=\"number\" href=\"#exercise-{id}\">Exercise {number}</a> {title}\n\n\
-                     </div>\n\n"
-                );
-            }
-            Directive::Solution => out.push_str(
-                "\n<details class=\"solution\">\n<summary>Solution</summary>\n\n",
-            ),
-        }
-    }
-
-    /// The attributes `width` and `height` of a figure, which keep its place while it loads.
-    fn figure(&mut self, page: &Page, line: usize, name: &str) -> String {
-        self.shown.figures.insert(name.to_string());
-        let path = format!("{}/figures/{name}.svg", self.project.src);
-        match fs::read_to_string(self.project.root.join(&path)) {
-            Ok(svg) => svg_size(&svg)
-                .map(|(w, h)| format!(" width=\"{w}\" height=\"{h}\""))
-                .unwrap_or_default(),
-            Err(_) => {
-                self.fault(
-                    page,
-                    line,
-                    format!("there is no {path}"),
-                    "let an example draw it, or correct the name",
-                );
-                String::new()
-            }
-        }
-    }
-
-    /// The source of the test that checks a result, folded away.
-    fn check(&mut self, page: &Page, (label, line): (&str, usize)) -> String {
-        let test = label.replace('-', "_");
-        let file = format!("tests/equations/{}.rs", page.stem);
-        let tests = self.project.checks.get(&page.stem);
-        let found = tests.and_then(|tests| tests.iter().find(|t| t.name == test));
-        self.shown.checks.insert((page.stem.clone(), test.clone()));
-        match found {
-            Some(found) => format!(
-                "<details class=\"check\">\n<summary>Checked by <code>{file}</code>, \
-                 <code>{test}</code></summary>\n\n```rust\n{}\n```\n\n</details>\n",
-                found.code
-            ),
-            None => {
-                self.fault(
-                    page,
-                    line,
-                    format!("no test checks the result `{label}`"),
-                    format!("write `#[test] fn {test}()` in {file}"),
-                );
-                String::new()
-            }
-        }
-    }
-
-    fn fence(
-        &mut self,
-        page: &Page<'a>,
-        fence: &Fence,
-        kind: &FenceKind,
-        out: &mut String,
-    ) {
-        let p = fence.prefix.as_str();
-        let mut lines: Vec<String> = Vec::new();
-        match kind {
-            FenceKind::Bad => return,
-            FenceKind::Plain => {
-                out.push_str(fence.raw);
-                return;
-            }
-            FenceKind::Listing { path, anchor, .. } => {
-                let Some(code) = self.listing(page, fence.line + 1, path, anchor)
-                else {
-                    return;
-                };
-                lines.push("<div class=\"listing\">".into());
-                lines.push(format!(
-                    "<div class=\"source\"><code>{path}</code> <em>{anchor}</em></div>"
-                ));
-                lines.push(String::new());
-                lines.push("```rust".into());
-                lines.extend(code.lines().map(String::from));
-                lines.push("```".into());
-            }
-            FenceKind::Output { chapter, section } => {
-                let Some((command, text)) =
-                    self.output(page, fence.line + 1, chapter, section)
-                else {
-                    return;
-                };
-                lines.push("<div class=\"output\">".into());
-                lines.push(format!(
-                    "<div class=\"source\"><code><span>$</span> {command}</code> \
-                     <em>{}</em></div>",
-                    escape_attribute(section)
-                ));
-                lines.push(String::new());
-                lines.push("```text".into());
-                lines.extend(text.lines().map(String::from));
-                lines.push("```".into());
-            }
-        }
-        lines.push(String::new());
-        lines.push("</div>".into());
-        lines.push(String::new());
-        let _ = writeln!(out, "{}", p.trim_end());
-        for line in lines {
-            let _ = writeln!(out, "{}", format!("{p}{line}").trim_end());
-        }
-    }
-
-    fn listing(
-        &mut self,
-        page: &Page,
-        line: usize,
-        path: &str,
-        anchor: &str,
-    ) -> Option<String> {
-        self.shown.anchors.insert((path.to_string(), anchor.to_string()));
-        let Some(file) = self.project.rust.get(path) else {
-            self.fault(
-                page,
-                line,
-                format!("there is no file {path} to include"),
-                "correct the path (it counts from the chapter: `../examples/…`); listings come \
-                 from examples/, src/ and tests/solutions/",
-            );
-            return None;
-        };
-        let Some(found) = file.anchors.get(anchor) else {
-            let known: Vec<&str> = file.anchors.keys().map(String::as_str).collect();
-            self.fault(
-                page,
-                line,
-                format!("{path} has no anchor `{anchor}`"),
-                format!("its anchors are: {}", known.join(", ")),
-            );
-            return None;
-        };
-        Some(found.code.clone())
-    }
-
-    /// The command whose output it is, and the section's text.
-    fn output(
-        &mut self,
-        page: &Page,
-        line: usize,
-        chapter: &str,
-        section: &str,
-    ) -> Option<(String, String)> {
-        self.shown.sections.insert((chapter.to_string(), section.to_string()));
-        let file = format!("{}/output/{chapter}.txt", self.project.src);
-        let Some(output) = self.project.outputs.get(chapter) else {
-            self.fault(
-                page,
-                line,
-                format!("there is no {file}"),
-                "run the chapter's example and keep what it prints: `cargo xtask bless`",
-            );
-            return None;
-        };
-        let Some(found) = output.section(section) else {
-            let known: Vec<&str> =
-                output.sections.iter().map(|s| s.name.as_str()).collect();
-            self.fault(
-                page,
-                line,
-                format!("{file} has no section `# {section}`"),
-                format!("its sections are: {}", known.join(", ")),
-            );
-            return None;
-        };
-        let text = found.text.clone();
-        let Some(example) = self.project.examples(chapter).first().copied() else {
-            self.fault(
-                page,
-                line,
-                format!("no examples/{chapter}_*.rs printed this"),
-                "name the chapter whose example did",
-            );
-            return None;
-        };
-        let name = super::project::stem(example);
-        Some((format!("cargo run --example {name}"), text))
     }
 }
