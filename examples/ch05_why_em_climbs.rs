@@ -118,6 +118,8 @@ fn main() -> Result<()> {
         .save("ch05-bound")?;
     println!("\n# In the valley");
     println!("update of zero = {:.1}", update(&x, 0.0));
+    let mean_square = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
+    println!("mean square of the points = {mean_square:.2}");
     println!("log likelihood at zero = {:.3}", log_likelihood(&x, 0.0));
     println!("log likelihood at the peak = {:.3}", log_likelihood(&x, peak));
     println!(
