@@ -125,7 +125,7 @@ fn updates_equal_the_plain_formulas() {
 
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {
-    let (x, _) = data::sample_notebook(10_000, &mut rng(6)).unwrap();
+    let (x, _) = data::sample_notebook(40_000, &mut rng(6)).unwrap();
     let fits: Vec<_> = [1, 2, 3, 8]
         .into_iter()
         .map(|threads| {

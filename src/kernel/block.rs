@@ -9,6 +9,13 @@ use super::Points;
 /// Rows to a block: enough to keep the processor's vector units busy, few enough to stay in cache.
 pub(crate) const BLOCK: usize = 256;
 
+/// How many blocks make up work enough to hand to another thread: some tenths of a
+/// millisecond, where handing over takes some hundredths.
+pub(crate) fn grain(components: usize, dimension: usize) -> usize {
+    let work = BLOCK * components * (dimension * dimension + 8);
+    ((1 << 18) / work).max(1)
+}
+
 /// A component's score, `offset − ½ ‖A (x − m)‖²` as a function of x, with A lower triangular.
 ///
 /// For a Gaussian component it is ln π + ln N(x | μ, Σ), with A = L⁻¹; other learners put other
@@ -170,6 +177,7 @@ pub(crate) fn map_blocks<T: Send>(
     let points = points.about(DVector::zeros(d));
     (0..points.len().div_ceil(BLOCK))
         .into_par_iter()
+        .with_min_len(grain(scores.len(), d))
         .map(|b| read(Block::new(scores, &points, b * BLOCK)))
         .collect()
 }

@@ -4,5 +4,5 @@
 mod block;
 mod points;
 
-pub(crate) use block::{BLOCK, Block, Score, log_densities, map_blocks};
+pub(crate) use block::{BLOCK, Block, Score, grain, log_densities, map_blocks};
 pub(crate) use points::Points;
