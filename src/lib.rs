@@ -30,6 +30,8 @@
 //!   the data costs nothing ([`Moments`]).
 //! - **The same bits** for any number of threads, and for the same seed.
 //! - **No input panics**: NaN, no rows, more components than points, a constant column are errors.
+//!   (One thing cannot be caught: nalgebra itself panics when a view that steps over rows is turned
+//!   into a `DMatrixView`; copy it with `into_owned` first.)
 //!
 //! Totals are natural logarithms summed over the points, never means.
 //!
@@ -44,7 +46,7 @@
 //! | 5 Why EM climbs | [`inference`]: the fitting loop behind [`Em`] |
 //! | every figure | [`plot`] |
 //!
-//! Modules import downwards only: `error`, [`math`], [`stats`], the kernel (private), [`data`],
+//! Modules import downwards only: `error`, `finite`, [`math`], [`stats`], the kernel (private), [`data`],
 //! [`distribution`], [`mixture`], [`inference`]; [`plot`] stands beside them and knows none.
 //! The crates whose types appear in signatures are re-exported: [`nalgebra`], [`rand`],
 //! [`rand_distr`], and [`plotters`].
@@ -52,6 +54,7 @@
 #![warn(missing_docs)]
 
 mod error;
+mod finite;
 mod kernel;
 
 pub mod data;

@@ -8,6 +8,7 @@ use rand::distr::weighted::WeightedIndex;
 use serde::{Deserialize, Serialize};
 
 use crate::distribution::Gaussian;
+use crate::finite::check_finite;
 use crate::kernel::{Score, log_densities, map_blocks};
 use crate::{Error, Result};
 
@@ -91,6 +92,7 @@ impl GaussianMixture {
             ));
         }
         check_weights(&weights)?;
+        check_finite(&means.as_view(), "the matrix of means")?;
         let components = covariances
             .into_iter()
             .enumerate()

@@ -4,6 +4,7 @@
 use nalgebra::{DMatrix, DMatrixView, DVector, Dyn, MatrixView, U1};
 use serde::{Deserialize, Serialize};
 
+use crate::finite::{check_finite, is_usable};
 use crate::math::Sum;
 use crate::{Error, Result};
 
@@ -66,12 +67,7 @@ impl Moments {
     /// If `x` has no rows or no columns, or holds a number that is not finite.
     pub fn of<'a>(x: impl Into<DMatrixView<'a, f64>>) -> Result<Self> {
         let x = x.into();
-        if x.nrows() == 0 || x.ncols() == 0 {
-            return Err(Error::Empty {
-                what: "x".to_string(),
-                missing: if x.nrows() == 0 { "rows" } else { "columns" }.to_string(),
-            });
-        }
+        check_finite(&x, "x")?;
         let mut moments = Moments::about(x.row(0).transpose());
         for n in 0..x.nrows() {
             moments.push(x.row(n), 1.0)?;
@@ -86,15 +82,15 @@ impl Moments {
     /// negative.
     // ANCHOR: push
     pub fn push(&mut self, x: Row<'_>, w: f64) -> Result<()> {
-        self.check_dimension(x.len())?;
+        self.check_dimension(x.len(), "the point")?;
         check_weight(w)?;
         let residual = x.transpose() - &self.centre;
-        if let Some(column) = residual.iter().position(|v| !v.is_finite()) {
+        if let Some(column) = residual.iter().position(|v| !is_usable(*v)) {
             return Err(Error::NotFinite {
                 what: "the point".to_string(),
                 row: 0,
                 column,
-                value: x[column].to_string(),
+                value: format!("{:e}", x[column]),
             });
         }
         self.count += w;
@@ -112,7 +108,7 @@ impl Moments {
     /// If `other` has another dimension.
     // ANCHOR: merge
     pub fn merge(&mut self, other: &Moments) -> Result<()> {
-        self.check_dimension(other.centre.len())?;
+        self.check_dimension(other.centre.len(), "the other moments")?;
         let other = other.recentred(&self.centre);
         self.count += other.count;
         for (mine, theirs) in self.sum.iter_mut().zip(&other.sum) {
@@ -251,7 +247,11 @@ impl Moments {
     /// not finite.
     pub fn unflatten(flat: &[f64]) -> Result<Self> {
         let d = flat.first().map_or(0, |&d| d as usize);
-        if d == 0 || d > flat.len() || flat.len() != Self::flat_len(d) {
+        if d == 0
+            || flat[0] != d as f64
+            || d > flat.len()
+            || flat.len() != Self::flat_len(d)
+        {
             return Err(Error::shape(
                 "the flattened moments",
                 "3 + 3D + D(D+1)/2 numbers, D ≥ 1 the first of them",
@@ -282,13 +282,13 @@ impl Moments {
         Ok(moments)
     }
 
-    fn check_dimension(&self, found: usize) -> Result<()> {
+    fn check_dimension(&self, found: usize, what: &str) -> Result<()> {
         let d = self.dimension();
         if found == d {
             return Ok(());
         }
         Err(Error::shape(
-            "the point",
+            what,
             format!("of dimension {d}"),
             format!("of dimension {found}"),
         ))

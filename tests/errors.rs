@@ -72,7 +72,7 @@ fn bad_options() {
         &["Start::Means", "in 1 dim"],
     );
     let nan = Start::Means(DMatrix::from_element(2, 2, f64::NAN));
-    says(message(Em::new(2).start(nan).fit(&x)), &["the mean", "NaN"]);
+    says(message(Em::new(2).start(nan).fit(&x)), &["the matrix of means", "NaN"]);
     let mixture = Em::new(2).fit(&data::faithful()).unwrap().mixture;
     says(message(Em::new(3).start(Start::Given(mixture)).fit(&x)), &["Start::Given"]);
 }
@@ -163,4 +163,61 @@ fn a_component_of_weight_zero_is_no_fault() {
     assert!(
         mixture.sample(50, &mut mixtures::math::rng(1)).1.iter().all(|&k| k == 0)
     );
+}
+
+#[test]
+fn a_row_of_weight_zero_counts_for_nothing() {
+    let x = data::faithful();
+    let weights = DVector::from_fn(272, |n, _| if n == 0 { 0.0 } else { 1.0 });
+    for far in [1e12, 1e130] {
+        let mut with_outlier = x.clone();
+        with_outlier.row_mut(0).fill(far);
+        for start in [Start::RandomPoints, Start::KMeansPlusPlus] {
+            let em = Em::new(2).start(start).restarts(5);
+            let ours = em.fit_weighted(&with_outlier, &weights).unwrap();
+            let expected = em.fit_weighted(&x, &weights).unwrap();
+            assert!((ours.log_likelihood() - expected.log_likelihood()).abs() < 1e-3);
+        }
+    }
+}
+
+#[test]
+fn extremes_are_refused_by_name() {
+    let x = good();
+    for total in [1e-110, 1e30] {
+        let w = DVector::from_element(20, total / 20.0);
+        says(
+            message(Em::new(1).fit_weighted(&x, &w)),
+            &["sum is", "1e-100 and 1e20"],
+        );
+    }
+    says(message(Em::new(1).restarts(usize::MAX).fit(&x)), &["restarts", "million"]);
+    let sigma = vec![DMatrix::<f64>::identity(2, 2); 2];
+    let means = dmatrix![0.0, 0.0; 0.0, 1e300];
+    let mixture = GaussianMixture::new(dvector![0.5, 0.5], means, sigma);
+    says(message(mixture), &["the matrix of means", "1e300", "row 1, column 1"]);
+    let mut moments = mixtures::Moments::of(&x).unwrap();
+    says(
+        message(moments.push(dmatrix![1e200, 0.0].row(0), 1.0)),
+        &["1e200", "column 0"],
+    );
+    let nan = with(7, 1, f64::NAN);
+    says(message(mixtures::Moments::of(&nan)), &["row 7, column 1"]);
+    let other = mixtures::Moments::about(DVector::zeros(3));
+    says(message(moments.merge(&other)), &["the other moments", "dimension 3"]);
+    let lopsided = dmatrix![1e200, 5e199; -4e199, 1e200];
+    says(message(Gaussian::new(dvector![0.0, 0.0], lopsided)), &["not symmetric"]);
+}
+
+/// The first unreachable row is named, whatever thread comes across one first.
+#[test]
+fn the_first_fault_is_named() {
+    let tight =
+        GaussianMixture::new(dvector![1.0], dmatrix![0.0], vec![dmatrix![1e-200]]);
+    let tight = tight.unwrap();
+    let far =
+        DMatrix::from_fn(60_000, 1, |n, _| if n > 20_000 { 1e120 } else { 0.0 });
+    for _ in 0..20 {
+        says(message(tight.responsibilities(&far)), &["row 20001 "]);
+    }
 }

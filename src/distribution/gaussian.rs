@@ -5,6 +5,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
+use crate::finite::is_usable;
 use crate::kernel::{Points, Score, log_densities};
 use crate::math::{Cholesky, LN_2_PI};
 use crate::{Error, Moments, Result};
@@ -59,12 +60,12 @@ impl Gaussian {
                 format!("of length {}", mean.len()),
             ));
         }
-        if let Some(at) = mean.iter().position(|v| !v.is_finite()) {
+        if let Some(at) = mean.iter().position(|v| !is_usable(*v)) {
             return Err(Error::NotFinite {
                 what: "the mean".to_string(),
                 row: at,
                 column: 0,
-                value: mean[at].to_string(),
+                value: format!("{:e}", mean[at]),
             });
         }
         Ok(Gaussian { mean, covariance, factor })

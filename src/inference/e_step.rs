@@ -91,8 +91,8 @@ impl Gathered {
     /// The sums of one block in each component's whitened coordinates.
     fn whitened(scores: &[Score], points: &Points, start: usize) -> Result<Self> {
         let mut block = Block::new(scores, points, start);
-        block.check_reach()?;
         block.weigh(points);
+        block.check_reach()?;
         let size = block.rows * points.dimension();
         let sums = block
             .residuals

@@ -56,7 +56,8 @@ pub struct EmFit {
     /// How many times the parameters were updated.
     pub iterations: usize,
     /// The total log likelihood (natural log, Σₙ wₙ ln p(xₙ)) before each update, and
-    /// last that of the returned mixture: `iterations + 1` values.
+    /// last that of the returned mixture: `iterations + 1` values. (It is computed relative
+    /// to a data point, and so to more digits than the returned means may have.)
     pub trace: Vec<f64>,
     /// The log likelihood that each restart ended at, in order; none for one that
     /// collapsed.
@@ -166,6 +167,12 @@ impl Em {
                 climb(&learner, start, &points, stopping)
             })
             .collect();
+        // A collapse is one start's bad luck; any other error is a fault of the data or the fit.
+        let fault = |run: &Result<_>| matches!(run, Err(e) if !matches!(e, Error::Collapse { .. }));
+        if let Some(faulty) = runs.iter().position(fault) {
+            runs.swap(0, faulty);
+            runs.truncate(1);
+        }
         let restarts: Vec<Option<f64>> = runs.iter().map(ended_at).collect();
         let best = (0..runs.len())
             .filter(|&i| runs[i].is_ok())
@@ -192,6 +199,10 @@ impl Em {
             });
         }
         self.start.check(k, points.dimension())?;
+        if self.restarts > 1_000_000 {
+            let reason = "a million starts are the most that are kept track of";
+            return Err(Error::option("restarts", self.restarts, reason));
+        }
         if self.restarts == 0 {
             return Err(Error::option("restarts", 0, "at least one run is needed"));
         }

@@ -20,7 +20,8 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Start {
-    /// K different rows, each set of K as likely as any other.
+    /// K different rows, each set of K as likely as any other. (If two of them are equal, so are
+    /// their components, and EM never separates them.)
     RandomPoints,
     /// K rows far apart: each next one is drawn with probability proportional to its weight times
     /// its squared distance from the nearest one so far (Arthur & Vassilvitskii 2007).
@@ -127,7 +128,10 @@ fn plus_plus(
     let mut rows = Vec::with_capacity(k);
     let mut distance = vec![1.0; points.len()];
     while rows.len() < k {
-        let chances = (0..points.len()).map(|n| points.weight(n) * distance[n]);
+        let chances = (0..points.len()).map(|n| match points.weight(n) {
+            0.0 => 0.0,
+            w => w * distance[n],
+        });
         let Ok(lottery) = WeightedIndex::new(chances) else {
             return Err(too_few(k, rows.len(), "different points"));
         };

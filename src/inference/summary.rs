@@ -45,10 +45,23 @@ pub fn e_step<'a>(
     let points = Points::new(x.into(), weights)?;
     points.expect_dimension(mixture.dimension())?;
     let origin = nalgebra::DVector::zeros(mixture.dimension());
-    super::e_step::e_step(&mixture.scores(), &points.about(origin))
+    super::e_step::e_step(&mixture.scores(), &points.about(origin))?.finite()
 }
 
 impl Summary {
+    /// Refuses totals that overflowed.
+    fn finite(self) -> Result<Self> {
+        match self.flatten().iter().position(|v| !v.is_finite()) {
+            None => Ok(self),
+            Some(at) => Err(Error::NotFinite {
+                what: "the summary (flattened)".to_string(),
+                row: at,
+                column: 0,
+                value: self.flatten()[at].to_string(),
+            }),
+        }
+    }
+
     /// The moments of each component's share: its count is N_k, its mean x̄_k (PRML 9.18, 10.51).
     pub fn components(&self) -> &[Moments] {
         &self.components
@@ -107,14 +120,20 @@ impl Summary {
         };
         let (head, rest) = flat.split_at_checked(3).ok_or_else(fault)?;
         let k = head[0] as usize;
-        if k == 0 || k > rest.len() || !rest.len().is_multiple_of(k) {
+        if k == 0
+            || head[0] != k as f64
+            || k > rest.len()
+            || !rest.len().is_multiple_of(k)
+        {
             return Err(fault());
         }
         let components: Vec<Moments> = rest
             .chunks_exact(rest.len() / k)
             .map(Moments::unflatten)
             .collect::<Result<_>>()?;
-        Ok(Summary { components, log_likelihood: head[1], magnitude: head[2] })
+        let summary =
+            Summary { components, log_likelihood: head[1], magnitude: head[2] };
+        summary.finite()
     }
 }
 

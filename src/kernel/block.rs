@@ -140,14 +140,18 @@ impl Block {
         }
     }
 
-    /// Multiplies each row's responsibilities by the row's weight.
+    /// Multiplies each row's responsibilities by the row's weight. A row of weight zero counts
+    /// for nothing even where its log density is −∞.
     pub fn weigh(&mut self, points: &Points) {
         let Some(weights) = &points.weights else { return };
+        let weights = &weights.as_slice()[self.start..self.start + self.rows];
         for shares in self.responsibilities.chunks_exact_mut(self.rows) {
-            shares
-                .iter_mut()
-                .zip(weights.iter().skip(self.start))
-                .for_each(|(r, w)| *r *= w);
+            for (r, w) in shares.iter_mut().zip(weights) {
+                *r = if *w == 0.0 { 0.0 } else { *r * w };
+            }
+        }
+        for (l, w) in self.log_density.iter_mut().zip(weights) {
+            *l = if *w == 0.0 { 0.0 } else { *l };
         }
     }
 
@@ -179,6 +183,8 @@ pub(crate) fn map_blocks<T: Send>(
         .into_par_iter()
         .with_min_len(grain(scores.len(), d))
         .map(|b| read(Block::new(scores, &points, b * BLOCK)))
+        .collect::<Vec<_>>() // in order, so that the first fault is always the same one
+        .into_iter()
         .collect()
 }
 

@@ -1,10 +1,8 @@
 use nalgebra::{DMatrixView, DVector, DVectorView};
 
+use crate::finite::check_finite;
 use crate::stats::Moments;
 use crate::{Error, Result};
-
-/// Beyond this size a square overflows; a number that large is a unit or a marker gone wrong.
-const LARGEST: f64 = 1e140;
 
 /// Checked data: N×D, finite, at least one row and column, with weights that are finite and not
 /// negative and have a positive sum. A fit works on `x − origin`, where the origin is a data
@@ -28,7 +26,9 @@ impl<'a> Points<'a> {
             None => x.nrows() as f64,
             Some(w) => check_weights(w, x.nrows())?,
         };
-        let origin = x.row(0).transpose();
+        // Rows of weight zero count for nothing, not even here.
+        let first = weights.as_ref().and_then(|w| w.iter().position(|w| *w > 0.0));
+        let origin = x.row(first.unwrap_or(0)).transpose();
         Ok(Points { x, weights, origin, total })
     }
 
@@ -76,31 +76,6 @@ impl<'a> Points<'a> {
     }
 }
 
-/// Refuses what no later step could work with: no rows, no columns, numbers that are not finite
-/// or too large to square.
-fn check_finite(x: &DMatrixView<'_, f64>, what: &str) -> Result<()> {
-    for (size, missing) in [(x.nrows(), "rows"), (x.ncols(), "columns")] {
-        if size == 0 {
-            return Err(Error::Empty {
-                what: what.to_string(),
-                missing: missing.to_string(),
-            });
-        }
-    }
-    for (column, values) in x.column_iter().enumerate() {
-        if let Some(row) = values.iter().position(|v| v.is_nan() || v.abs() > LARGEST)
-        {
-            return Err(Error::NotFinite {
-                what: what.to_string(),
-                row,
-                column,
-                value: values[row].to_string(),
-            });
-        }
-    }
-    Ok(())
-}
-
 fn check_weights(w: &DVectorView<'_, f64>, rows: usize) -> Result<f64> {
     let fault = |reason: String| Error::Weights {
         what: "the weights of the rows".into(),
@@ -120,9 +95,10 @@ fn check_weights(w: &DVectorView<'_, f64>, rows: usize) -> Result<f64> {
         )));
     }
     let total: f64 = w.iter().sum();
-    if total == 0.0 || !total.is_finite() {
+    if !(1e-100..=1e20).contains(&total) {
         return Err(fault(format!(
-            "their sum is {total}, but must be positive and finite"
+            "their sum is {total:e}, but must lie between 1e-100 and 1e20; \
+             multiply them all by a constant"
         )));
     }
     Ok(total)

@@ -49,7 +49,7 @@ impl Cholesky {
                 if !a.is_finite() {
                     return Err(fault(format!("holds {a} at row {i}, column {j}")));
                 }
-                let size = (matrix[(i, i)].abs() * matrix[(j, j)].abs()).sqrt();
+                let size = matrix[(i, i)].abs().sqrt() * matrix[(j, j)].abs().sqrt();
                 if (a - b).abs() > SYMMETRY * size {
                     return Err(fault(format!(
                         "is not symmetric: {b} at row {j}, column {i}, but {a} at row {i}, column {j}"

@@ -1,0 +1,36 @@
+//! What a number must be to be worked with: finite, and not so large that its square overflows.
+
+use nalgebra::DMatrixView;
+
+use crate::{Error, Result};
+
+/// Beyond this size a square overflows; a number that large is a unit or a marker gone wrong.
+const LARGEST: f64 = 1e140;
+
+pub(crate) fn is_usable(v: f64) -> bool {
+    v.abs() <= LARGEST // false for NaN
+}
+
+/// Refuses what no later step could work with: no rows, no columns, numbers that are not finite
+/// or too large to square.
+pub(crate) fn check_finite(x: &DMatrixView<'_, f64>, what: &str) -> Result<()> {
+    for (size, missing) in [(x.nrows(), "rows"), (x.ncols(), "columns")] {
+        if size == 0 {
+            return Err(Error::Empty {
+                what: what.to_string(),
+                missing: missing.to_string(),
+            });
+        }
+    }
+    for (column, values) in x.column_iter().enumerate() {
+        if let Some(row) = values.iter().position(|v| !is_usable(*v)) {
+            return Err(Error::NotFinite {
+                what: what.to_string(),
+                row,
+                column,
+                value: format!("{:e}", values[row]),
+            });
+        }
+    }
+    Ok(())
+}
