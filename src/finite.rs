@@ -34,3 +34,16 @@ pub(crate) fn check_finite(x: &DMatrixView<'_, f64>, what: &str) -> Result<()> {
     }
     Ok(())
 }
+
+/// Refuses flattened statistics that hold a number that is not finite.
+pub(crate) fn check_flat(flat: &[f64], what: &str) -> Result<()> {
+    match flat.iter().position(|v| !v.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(Error::NotFinite {
+            what: what.to_string(),
+            row: at,
+            column: 0,
+            value: flat[at].to_string(),
+        }),
+    }
+}

@@ -4,7 +4,7 @@
 use nalgebra::{DMatrix, DMatrixView, DVector, Dyn, MatrixView, U1};
 use serde::{Deserialize, Serialize};
 
-use crate::finite::{check_finite, is_usable};
+use crate::finite::{check_finite, check_flat, is_usable};
 use crate::math::Sum;
 use crate::{Error, Result};
 
@@ -258,14 +258,7 @@ impl Moments {
                 format!("{} numbers", flat.len()),
             ));
         }
-        if let Some(at) = flat.iter().position(|v| !v.is_finite()) {
-            return Err(Error::NotFinite {
-                what: "the flattened moments".to_string(),
-                row: at,
-                column: 0,
-                value: flat[at].to_string(),
-            });
-        }
+        check_flat(flat, "the flattened moments")?;
         let (centre, rest) = flat[3..].split_at(d);
         let (sums, mut lower) = rest.split_at(2 * d);
         let mut moments = Moments::about(DVector::from_column_slice(centre));

@@ -138,7 +138,8 @@ impl Em {
     /// Fits the rows of `x` (N×D), each counted `weights[n]` times (length N).
     ///
     /// # Errors
-    /// As [`Em::fit`]; also if a weight is negative or not finite, or all are zero.
+    /// As [`Em::fit`]; also if a weight is negative or not finite, or if their sum is not between
+    /// 1e-100 and 1e20.
     pub fn fit_weighted<'a>(
         &self,
         x: impl Into<DMatrixView<'a, f64>>,
@@ -167,18 +168,20 @@ impl Em {
                 climb(&learner, start, &points, stopping)
             })
             .collect();
-        // A collapse is one start's bad luck; any other error is a fault of the data or the fit.
-        let fault = |run: &Result<_>| matches!(run, Err(e) if !matches!(e, Error::Collapse { .. }));
-        if let Some(faulty) = runs.iter().position(fault) {
-            runs.swap(0, faulty);
-            runs.truncate(1);
-        }
         let restarts: Vec<Option<f64>> = runs.iter().map(ended_at).collect();
-        let best = (0..runs.len())
-            .filter(|&i| runs[i].is_ok())
-            .reduce(|best, i| if restarts[i] > restarts[best] { i } else { best })
-            .unwrap_or(0);
-        let run = runs.swap_remove(best)?;
+        // A collapse is one start's bad luck; any other error is a fault of the data or the
+        // fit, and goes before every result.
+        let fault = |run: &Result<_>| match run {
+            Ok(_) | Err(Error::Collapse { .. }) => false,
+            Err(_) => true,
+        };
+        let decisive = runs.iter().position(fault).unwrap_or_else(|| {
+            (0..runs.len())
+                .filter(|&i| runs[i].is_ok())
+                .reduce(|best, i| if restarts[i] > restarts[best] { i } else { best })
+                .unwrap_or(0)
+        });
+        let run = runs.swap_remove(decisive)?;
         Ok(EmFit {
             mixture: run.model.translated(&points.origin),
             converged: run.converged,

@@ -1,6 +1,7 @@
 use nalgebra::{DMatrixView, DVectorView};
 use serde::{Deserialize, Serialize};
 
+use crate::finite::check_flat;
 use crate::kernel::Points;
 use crate::mixture::GaussianMixture;
 use crate::{Error, Moments, Result};
@@ -45,23 +46,12 @@ pub fn e_step<'a>(
     let points = Points::new(x.into(), weights)?;
     points.expect_dimension(mixture.dimension())?;
     let origin = nalgebra::DVector::zeros(mixture.dimension());
-    super::e_step::e_step(&mixture.scores(), &points.about(origin))?.finite()
+    let summary = super::e_step::e_step(&mixture.scores(), &points.about(origin))?;
+    check_flat(&summary.flatten(), "the summary, flattened,")?;
+    Ok(summary)
 }
 
 impl Summary {
-    /// Refuses totals that overflowed.
-    fn finite(self) -> Result<Self> {
-        match self.flatten().iter().position(|v| !v.is_finite()) {
-            None => Ok(self),
-            Some(at) => Err(Error::NotFinite {
-                what: "the summary (flattened)".to_string(),
-                row: at,
-                column: 0,
-                value: self.flatten()[at].to_string(),
-            }),
-        }
-    }
-
     /// The moments of each component's share: its count is N_k, its mean x̄_k (PRML 9.18, 10.51).
     pub fn components(&self) -> &[Moments] {
         &self.components
@@ -119,6 +109,7 @@ impl Summary {
             )
         };
         let (head, rest) = flat.split_at_checked(3).ok_or_else(fault)?;
+        check_flat(head, "the flattened summary")?;
         let k = head[0] as usize;
         if k == 0
             || head[0] != k as f64
@@ -131,9 +122,7 @@ impl Summary {
             .chunks_exact(rest.len() / k)
             .map(Moments::unflatten)
             .collect::<Result<_>>()?;
-        let summary =
-            Summary { components, log_likelihood: head[1], magnitude: head[2] };
-        summary.finite()
+        Ok(Summary { components, log_likelihood: head[1], magnitude: head[2] })
     }
 }
 

@@ -5,7 +5,7 @@ use crate::stats::Moments;
 use crate::{Error, Result};
 
 /// Checked data: N×D, finite, at least one row and column, with weights that are finite and not
-/// negative and have a positive sum. A fit works on `x − origin`, where the origin is a data
+/// negative and have a sum between 1e-100 and 1e20. A fit works on `x − origin`, where the origin is a data
 /// point, so that an offset common to all the data costs no digits.
 #[derive(Clone)]
 pub(crate) struct Points<'a> {

@@ -60,9 +60,7 @@ pub fn plain_density(
     mean: &DVector<f64>,
     sigma: &DMatrix<f64>,
 ) -> f64 {
-    let v = x - mean;
-    let squared = v.dot(&(sigma.clone().try_inverse().unwrap() * &v));
-    (-0.5 * squared).exp() / (sigma * std::f64::consts::TAU).determinant().sqrt()
+    plain_log_density(x, mean, sigma).exp()
 }
 
 /// ln N(x | μ, Σ), by inverse and determinant, for points so far away that the
