@@ -140,6 +140,8 @@ fn main() -> Result<()> {
     println!("\n# How much better");
     println!("log likelihood of one Gaussian = {:.3}", one.log_density(&x)?.sum());
     println!("log likelihood of two = {:.3}", fit.log_likelihood());
+    let gain = fit.log_likelihood() - one.log_density(&x)?.sum();
+    println!("gain = {gain:.1}");
     println!("updates = {}", fit.iterations);
     let lowest = fit.restarts.iter().flatten().copied().fold(f64::INFINITY, f64::min);
     println!("lowest of the ten starts = {lowest:.1}");

@@ -49,6 +49,12 @@ fn four_fifths_of_the_variance_is_between() -> Result<()> {
     whole.merge(&long)?;
     let between = 1.0 - within / whole.scatter()[0];
     assert!(between > 0.79 && between < 0.81);
+    let s = Moments::of(&x)?.scatter();
+    assert_relative_eq!(
+        s[(0, 1)] / (s[(0, 0)] * s[(1, 1)]).sqrt(),
+        0.9,
+        epsilon = 5e-3
+    );
     Ok(())
 }
 // ANCHOR_END: between

@@ -49,6 +49,7 @@ fn three_values_tell_the_end() -> Result<()> {
     let rho = second / first;
     let guess = trace[20] + second * rho / (1.0 - rho);
     let left = trace[50] - trace[20];
+    assert_relative_eq!(left, 0.0013, epsilon = 1e-4);
     assert!(
         (trace[50] - guess).abs() < left / 100.0,
         "{} of {left}",
