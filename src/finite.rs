@@ -47,3 +47,14 @@ pub(crate) fn check_flat(flat: &[f64], what: &str) -> Result<()> {
         }),
     }
 }
+
+/// What the parameters of a prior may be: within these bounds no formula overflows.
+const PARAMETERS: std::ops::RangeInclusive<f64> = 1e-24..=1e24;
+
+/// Refuses a parameter that is not positive (or so small or large that formulas overflow).
+pub(crate) fn check_positive(value: f64, what: &str) -> Result<()> {
+    if PARAMETERS.contains(&value) {
+        return Ok(());
+    }
+    Err(Error::option(what, value, "it must be positive, between 1e-24 and 1e24"))
+}

@@ -65,7 +65,7 @@ pub mod mixture;
 pub mod plot;
 pub mod stats;
 
-pub use distribution::Gaussian;
+pub use distribution::{Dirichlet, Gaussian, GaussianWishart, StudentT, Wishart};
 pub use error::{Error, Result};
 pub use inference::{Em, EmFit, Start, Summary, e_step};
 pub use mixture::{Covariance, GaussianMixture};

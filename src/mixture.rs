@@ -7,7 +7,7 @@ use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::Gaussian;
+use crate::distribution::{Gaussian, check_weights};
 use crate::finite::check_finite;
 use crate::kernel::{Score, log_densities, map_blocks};
 use crate::{Error, Result};
@@ -259,28 +259,6 @@ impl GaussianMixture {
             self.components.into_iter().map(|c| c.translated(shift)).collect();
         self
     }
-}
-
-fn check_weights(weights: &DVector<f64>) -> Result<()> {
-    let fault = |reason: String| {
-        Err(Error::Weights {
-            what: "the weights of the components".to_string(),
-            reason,
-        })
-    };
-    if let Some(k) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
-        return fault(format!(
-            "component {k} has {}, but a weight is finite and not negative",
-            weights[k]
-        ));
-    }
-    let total = weights.sum();
-    if (total - 1.0).abs() > 1e-9 {
-        return fault(format!(
-            "their sum is {total}, but must be 1; divide them by it"
-        ));
-    }
-    Ok(())
 }
 
 /// Each component's weight, mean and covariance, with the precision asked for (`{:.8}`; 4 if none

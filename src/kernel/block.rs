@@ -19,7 +19,8 @@ pub(crate) fn grain(components: usize, dimension: usize) -> usize {
 /// A component's score, `offset − ½ ‖A (x − m)‖²` as a function of x, with A lower triangular.
 ///
 /// For a Gaussian component it is ln π + ln N(x | μ, Σ), with A = L⁻¹; other learners put other
-/// numbers in the same three places.
+/// numbers in the same three places. A Student-t component with ν degrees of freedom has
+/// `offset − ½ (ν + D) ln(1 + ‖A (x − m)‖²/ν)`, whose limit for ν → ∞ is the Gaussian's.
 #[derive(Debug, Clone)]
 pub(crate) struct Score {
     pub offset: f64,
@@ -29,6 +30,8 @@ pub(crate) struct Score {
     pub whitener: DMatrix<f64>,
     /// A⁻¹, lower triangular, D×D.
     pub unwhitener: DMatrix<f64>,
+    /// ν; infinite for a Gaussian.
+    pub degrees: f64,
 }
 
 impl Score {
@@ -44,7 +47,13 @@ impl Score {
             mean,
             whitener: factor.whitener() * scale,
             unwhitener: factor.l() / scale,
+            degrees: f64::INFINITY,
         }
+    }
+
+    /// The same with Student-t tails.
+    pub fn with_degrees(self, degrees: f64) -> Self {
+        Score { degrees, ..self }
     }
 }
 
@@ -109,7 +118,14 @@ impl Block {
         for y in residuals.chunks_exact(rows) {
             values.iter_mut().zip(y).for_each(|(s, y)| *s += y * y);
         }
-        values.iter_mut().for_each(|s| *s = score.offset - 0.5 * *s);
+        if score.degrees.is_infinite() {
+            values.iter_mut().for_each(|s| *s = score.offset - 0.5 * *s);
+        } else {
+            let half = 0.5 * (score.degrees + d as f64);
+            values.iter_mut().for_each(|s| {
+                *s = score.offset - half * (*s / score.degrees).ln_1p()
+            });
+        }
     }
 
     /// Log-sum-exp along each row, and the scores into responsibilities. A row whose scores are

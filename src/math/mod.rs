@@ -1,14 +1,17 @@
 //! The numerical tools under everything else: Cholesky factors, sums that keep their rounding
-//! errors, log-sum-exp, and seeded random numbers.
+//! errors, log-sum-exp, the gamma function and its kin, and seeded random numbers.
 
 mod cholesky;
 mod log_sum_exp;
 mod rng;
+mod special;
 mod sum;
 
 pub use cholesky::Cholesky;
 pub use log_sum_exp::log_sum_exp;
 pub use rng::{Rng, rng, rng_stream};
+pub(crate) use special::ln_gamma_ratio;
+pub use special::{digamma, ln_gamma, ln_multivariate_gamma};
 pub use sum::Sum;
 
 /// ln 2π, the constant of every Gaussian's log density.

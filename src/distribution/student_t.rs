@@ -1,0 +1,158 @@
+use nalgebra::{DMatrix, DMatrixView, DVector};
+use rand::distr::Distribution;
+use rand_distr::ChiSquared;
+use serde::{Deserialize, Serialize};
+
+use super::Gaussian;
+use crate::Result;
+use crate::finite::check_positive;
+use crate::kernel::{Score, log_densities};
+use crate::math::{digamma, ln_gamma_ratio};
+
+const LN_PI: f64 = 1.144_729_885_849_400_2;
+
+/// The multivariate Student-t distribution with ν degrees of freedom, location m and scale
+/// matrix V (D×D): what a Gaussian becomes when its mean and precision are integrated out
+/// (PRML B.68, with V⁻¹ for its precision).
+///
+/// Its covariance is V ν/(ν − 2), where that exists; for ν → ∞ it is N(m, V).
+///
+/// ```
+/// use mixtures::{StudentT, nalgebra::{dmatrix, dvector}};
+///
+/// let cauchy = StudentT::new(1.0, dvector![0.0], dmatrix![1.0])?;
+/// let p = cauchy.log_density(&dmatrix![3.0])?[0].exp();
+/// assert!((p - 1.0 / (std::f64::consts::PI * 10.0)).abs() < 1e-15);
+/// assert!(cauchy.mean().is_none());
+/// # Ok::<(), mixtures::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts", into = "Parts")]
+pub struct StudentT {
+    nu: f64,
+    /// N(m, V).
+    core: Gaussian,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Parts {
+    nu: f64,
+    location: DVector<f64>,
+    scale: DMatrix<f64>,
+}
+
+impl StudentT {
+    /// From the degrees of freedom ν, the location (length D) and the scale matrix (D×D).
+    ///
+    /// # Errors
+    /// If ν is not positive, the location is not finite, the scale is not symmetric and positive
+    /// definite, or their shapes disagree.
+    pub fn new(nu: f64, location: DVector<f64>, scale: DMatrix<f64>) -> Result<Self> {
+        check_positive(nu, "nu")?;
+        Ok(StudentT {
+            nu,
+            core: Gaussian::named(location, scale, "the scale matrix")?,
+        })
+    }
+
+    /// ν.
+    pub fn nu(&self) -> f64 {
+        self.nu
+    }
+
+    /// m, length D.
+    pub fn location(&self) -> &DVector<f64> {
+        self.core.mean()
+    }
+
+    /// V, D×D.
+    pub fn scale(&self) -> &DMatrix<f64> {
+        self.core.covariance()
+    }
+
+    /// D.
+    pub fn dimension(&self) -> usize {
+        self.core.dimension()
+    }
+
+    /// m if ν > 1 (PRML B.69); else there is none.
+    pub fn mean(&self) -> Option<DVector<f64>> {
+        (self.nu > 1.0).then(|| self.location().clone())
+    }
+
+    /// V ν/(ν − 2) if ν > 2 (PRML B.70); else there is none.
+    pub fn covariance(&self) -> Option<DMatrix<f64>> {
+        (self.nu > 2.0).then(|| self.scale() * (self.nu / (self.nu - 2.0)))
+    }
+
+    /// ln p(xₙ) of every row of `x` (N×D), natural log.
+    ///
+    /// # Errors
+    /// If `x` is empty, not finite, or of another dimension.
+    pub fn log_density<'a>(
+        &self,
+        x: impl Into<DMatrixView<'a, f64>>,
+    ) -> Result<DVector<f64>> {
+        log_densities(&[self.score(0.0)], x.into())
+    }
+
+    /// The differential entropy −E ln p(x).
+    pub fn entropy(&self) -> f64 {
+        let (d, nu) = (self.dimension() as f64, self.nu);
+        let digammas = digamma(0.5 * (nu + d)) - digamma(0.5 * nu);
+        0.5 * (nu + d) * digammas - self.log_normaliser()
+    }
+
+    /// `n` independent points (n×D): m + L ε/√g with ε standard normal, V = L Lᵀ, and g a χ²
+    /// variate divided by its ν degrees of freedom.
+    pub fn sample<R: rand::Rng + ?Sized>(
+        &self,
+        n: usize,
+        rng: &mut R,
+    ) -> DMatrix<f64> {
+        let mut x = DMatrix::zeros(n, self.dimension());
+        for mut row in x.row_iter_mut() {
+            row.copy_from(&self.draw(rng).transpose());
+        }
+        x
+    }
+
+    /// One point.
+    pub(crate) fn draw<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> DVector<f64> {
+        let chi_squared = ChiSquared::new(self.nu).expect("ν is positive");
+        let g = chi_squared.sample(rng) / self.nu;
+        self.location() + (self.core.draw(rng) - self.location()) / g.sqrt()
+    }
+
+    /// The score whose value at x is `log_weight` + ln p(x).
+    pub(crate) fn score(&self, log_weight: f64) -> Score {
+        let offset = log_weight + self.log_normaliser();
+        let factor = self.core.factor();
+        Score::new(offset, self.location().clone(), factor, 1.0).with_degrees(self.nu)
+    }
+
+    /// ln p at the location: ln Γ((ν + D)/2) − ln Γ(ν/2) − ½ D ln(π ν) − ½ ln det V.
+    fn log_normaliser(&self) -> f64 {
+        let d = self.dimension() as f64;
+        ln_gamma_ratio(0.5 * self.nu, 0.5 * d)
+            - 0.5 * (d * (LN_PI + self.nu.ln()) + self.core.factor().log_det())
+    }
+}
+
+impl TryFrom<Parts> for StudentT {
+    type Error = crate::Error;
+
+    fn try_from(parts: Parts) -> Result<Self> {
+        StudentT::new(parts.nu, parts.location, parts.scale)
+    }
+}
+
+impl From<StudentT> for Parts {
+    fn from(it: StudentT) -> Self {
+        Parts {
+            nu: it.nu,
+            location: it.location().clone(),
+            scale: it.scale().clone(),
+        }
+    }
+}
