@@ -67,8 +67,10 @@ pub mod stats;
 
 pub use distribution::{Dirichlet, Gaussian, GaussianWishart, StudentT, Wishart};
 pub use error::{Error, Result};
-pub use inference::{Em, EmFit, Start, Summary, e_step};
-pub use mixture::{Covariance, GaussianMixture};
+pub use inference::{
+    ElboTerms, Em, EmFit, Posterior, Prior, Start, Summary, Vb, VbFit, e_step,
+};
+pub use mixture::{Covariance, GaussianMixture, StudentTMixture};
 pub use stats::Moments;
 
 pub use {nalgebra, plotters, rand, rand_distr};

@@ -227,6 +227,24 @@ impl GaussianWishart {
         Ok((&self.m + noise / self.beta.sqrt(), g))
     }
 
+    /// E_q ln p(μ, Λ), where q is `self` and p is `prior`, of equal D (PRML 10.74).
+    pub(crate) fn expected_log_density(&self, prior: &GaussianWishart) -> f64 {
+        let d = self.dimension() as f64;
+        let (q, p) = (&self.wishart, &prior.wishart);
+        let trace = (q.factor().whitener() * p.factor().l()).norm_squared();
+        let of_lambda = p.log_normaliser() + p.power() * q.expected_log_det()
+            - 0.5 * q.nu() * trace;
+        let distance = prior.beta * self.expected_distance(&prior.m);
+        let scale = d * (prior.beta.ln() - LN_2_PI) + q.expected_log_det();
+        of_lambda + 0.5 * (scale - distance)
+    }
+
+    /// Moved by `shift` (length D).
+    pub(crate) fn translated(mut self, shift: &DVector<f64>) -> Self {
+        self.m += shift;
+        self
+    }
+
     fn expect_dimension(&self, found: usize) -> Result<()> {
         let d = self.dimension();
         if found == d {

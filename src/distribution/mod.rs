@@ -15,3 +15,4 @@ pub use wishart::Wishart;
 
 pub(crate) use dirichlet::check_weights;
 pub(crate) use gaussian::check_spread;
+pub(crate) use wishart::inverse;

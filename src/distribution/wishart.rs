@@ -198,7 +198,7 @@ impl Wishart {
     // ANCHOR_END: bartlett
 
     /// (ν − D − 1)/2.
-    fn power(&self) -> f64 {
+    pub(crate) fn power(&self) -> f64 {
         0.5 * (self.nu - self.dimension() as f64 - 1.0)
     }
 

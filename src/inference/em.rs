@@ -1,15 +1,14 @@
 //! EM: maximum likelihood for a mixture of Gaussians.
 
 use nalgebra::{DMatrix, DMatrixView, DVector, DVectorView};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::distribution::check_spread;
-use crate::inference::fit::{Learner, Run, Stopping, climb};
-use crate::inference::start::Start;
+use crate::inference::fit::Learner;
+use crate::inference::search::{Best, Search, search_options, too_few_points};
 use crate::inference::summary::Summary;
 use crate::kernel::{Points, Score};
-use crate::math::{Cholesky, rng_stream};
+use crate::math::Cholesky;
 use crate::mixture::{Covariance, GaussianMixture};
 use crate::{Error, Result};
 
@@ -38,11 +37,7 @@ const COLLAPSED: f64 = 1e-10;
 pub struct Em {
     components: usize,
     covariance: Covariance,
-    start: Start,
-    restarts: usize,
-    seed: u64,
-    max_iterations: usize,
-    tolerance: f64,
+    search: Search,
 }
 
 /// What [`Em::fit`] found.
@@ -76,15 +71,7 @@ impl Em {
     /// A fit of `components` Gaussians, with the defaults: full covariances, one
     /// start by k-means++ with seed 0, at most 1000 iterations, tolerance 1e-6.
     pub fn new(components: usize) -> Self {
-        Em {
-            components,
-            covariance: Covariance::Full,
-            start: Start::default(),
-            restarts: 1,
-            seed: 0,
-            max_iterations: 1000,
-            tolerance: 1e-6,
-        }
+        Em { components, covariance: Covariance::Full, search: Search::default() }
     }
 
     /// The shape of the covariances.
@@ -93,36 +80,7 @@ impl Em {
         self
     }
 
-    /// Where to start.
-    pub fn start(mut self, start: Start) -> Self {
-        self.start = start;
-        self
-    }
-
-    /// How many starts to run in all, of which the one that ends highest is returned.
-    pub fn restarts(mut self, restarts: usize) -> Self {
-        self.restarts = restarts;
-        self
-    }
-
-    /// What the random starts are drawn from: the same seed gives the same fit.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// The most updates to make; stopping there leaves `converged` false.
-    pub fn max_iterations(mut self, max_iterations: usize) -> Self {
-        self.max_iterations = max_iterations;
-        self
-    }
-
-    /// Stop when an update gains less than this in mean log likelihood per point
-    /// (nats). With 0 exactly `max_iterations` updates are made.
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
+    search_options!("log likelihood");
 
     /// Fits the rows of `x` (N×D).
     ///
@@ -149,82 +107,27 @@ impl Em {
     }
 
     fn fit_points(&self, points: Points) -> Result<EmFit> {
-        let stopping = self.check(&points)?;
+        let (k, n) = (self.components, points.len());
+        if k > n {
+            return Err(too_few_points(k, n));
+        }
+        self.search.check(k, &points)?;
         let spread =
             points.moments()?.covariance().expect("the total weight is positive");
         check_spread(&spread)?;
         let spread = Cholesky::new(&spread, "the covariance of the data")?;
         let learner = MaximumLikelihood { whitener: spread.whitener() };
-        let mut runs: Vec<Result<Run<GaussianMixture>>> = (0..self.restarts)
-            .into_par_iter()
-            .map(|restart| {
-                let mut rng = rng_stream(self.seed, restart as u64);
-                let start = self.start.mixture(
-                    self.components,
-                    &points,
-                    &spread,
-                    &mut rng,
-                )?;
-                climb(&learner, start, &points, stopping)
-            })
-            .collect();
-        let restarts: Vec<Option<f64>> = runs.iter().map(ended_at).collect();
-        // A collapse is one start's bad luck; any other error is a fault of the data or the
-        // fit, and goes before every result.
-        let fault = |run: &Result<_>| match run {
-            Ok(_) | Err(Error::Collapse { .. }) => false,
-            Err(_) => true,
-        };
-        let decisive = runs.iter().position(fault).unwrap_or_else(|| {
-            (0..runs.len())
-                .filter(|&i| runs[i].is_ok())
-                .reduce(|best, i| if restarts[i] > restarts[best] { i } else { best })
-                .unwrap_or(0)
-        });
-        let run = runs.swap_remove(decisive)?;
+        let Best { run, ends } = self.search.best(&learner, &points, |rng| {
+            self.search.start.mixture(k, &points, &spread, rng)
+        })?;
         Ok(EmFit {
             mixture: run.model.translated(&points.origin),
             converged: run.converged,
             iterations: run.iterations,
             trace: run.trace,
-            restarts,
+            restarts: ends,
         })
     }
-
-    /// Refuses options that cannot be met or contradict each other.
-    fn check(&self, points: &Points) -> Result<Stopping> {
-        let (k, n) = (self.components, points.len());
-        if k == 0 || k > n {
-            return Err(Error::Components {
-                components: k,
-                available: format!("{n} points"),
-                cure: format!("ask for 1 to {n}"),
-            });
-        }
-        self.start.check(k, points.dimension())?;
-        if self.restarts > 1_000_000 {
-            let reason = "a million starts are the most that are kept track of";
-            return Err(Error::option("restarts", self.restarts, reason));
-        }
-        if self.restarts == 0 {
-            return Err(Error::option("restarts", 0, "at least one run is needed"));
-        }
-        if self.restarts > 1 && !self.start.is_random() {
-            let reason = "every restart from a given start would be the same run; use 1, or a random start";
-            return Err(Error::option("restarts", self.restarts, reason));
-        }
-        let stopping = Stopping {
-            max_iterations: self.max_iterations,
-            tolerance: self.tolerance,
-        };
-        stopping.check()?;
-        Ok(stopping)
-    }
-}
-
-/// The objective that a run ended at.
-fn ended_at<M>(run: &Result<Run<M>>) -> Option<f64> {
-    run.as_ref().ok().and_then(|run| run.trace.last().copied())
 }
 
 /// Maximum likelihood with full covariances; the whitener of the data's covariance is

@@ -3,6 +3,7 @@
 //! objective.
 
 use crate::inference::e_step::e_step;
+use crate::inference::search::Search;
 use crate::inference::summary::Summary;
 use crate::kernel::{Points, Score};
 use crate::{Error, Result};
@@ -12,8 +13,8 @@ use crate::{Error, Result};
 const ROUNDING: f64 = 1e-12;
 
 /// What a learner must provide.
-pub(crate) trait Learner {
-    type Model;
+pub(crate) trait Learner: Sync {
+    type Model: Send;
 
     /// One score a component, in coordinates relative to the points' origin.
     fn scores(&self, model: &Self::Model) -> Vec<Score>;
@@ -24,25 +25,6 @@ pub(crate) trait Learner {
     /// The model that maximises the objective for these shares; `iteration` counts
     /// from 1 and stands in errors.
     fn m_step(&self, summary: &Summary, iteration: usize) -> Result<Self::Model>;
-}
-
-/// When to stop.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Stopping {
-    pub max_iterations: usize,
-    /// In units of the objective's gain divided by Σ wₙ; zero means never to stop
-    /// before `max_iterations`.
-    pub tolerance: f64,
-}
-
-impl Stopping {
-    pub fn check(&self) -> Result<()> {
-        if self.tolerance.is_finite() && self.tolerance >= 0.0 {
-            return Ok(());
-        }
-        let reason = "it must be finite and not negative; 0 runs all iterations";
-        Err(Error::option("tolerance", self.tolerance, reason))
-    }
 }
 
 /// How a run ended.
@@ -65,7 +47,7 @@ pub(crate) fn climb<L: Learner>(
     learner: &L,
     mut model: L::Model,
     points: &Points,
-    stopping: Stopping,
+    search: &Search,
 ) -> Result<Run<L::Model>> {
     let mut trace: Vec<f64> = Vec::new();
     let mut converged = false;
@@ -79,10 +61,10 @@ pub(crate) fn climb<L: Learner>(
                 summary.magnitude + penalty.iter().map(|p| p.abs()).sum::<f64>();
             check_climb(before, objective, ROUNDING * size, iterations)?;
             let gain = (objective - before) / points.total;
-            converged = stopping.tolerance > 0.0 && gain < stopping.tolerance;
+            converged = search.tolerance > 0.0 && gain < search.tolerance;
         }
         trace.push(objective);
-        if converged || iterations == stopping.max_iterations {
+        if converged || iterations == search.max_iterations {
             return Ok(Run { model, converged, iterations, trace });
         }
         model = learner.m_step(&summary, iterations + 1)?;

@@ -1,11 +1,20 @@
 //! Inference: the E-step, the one loop that every learner climbs with, and the learners.
 
 mod e_step;
+mod elbo;
 mod em;
 mod fit;
+mod posterior;
+mod prior;
+mod search;
 mod start;
 mod summary;
+mod vb;
 
+pub use elbo::ElboTerms;
 pub use em::{Em, EmFit};
+pub use posterior::Posterior;
+pub use prior::Prior;
 pub use start::Start;
 pub use summary::{Summary, e_step};
+pub use vb::{Vb, VbFit};

@@ -212,3 +212,30 @@ pub(crate) fn log_densities(
     let blocks = map_blocks(scores, x, |block| Ok(block.log_density))?;
     Ok(DVector::from_vec(blocks.concat()))
 }
+
+/// r, N×K: each row's share of exp score. Rows sum to 1.
+pub(crate) fn responsibilities(
+    scores: &[Score],
+    x: DMatrixView<'_, f64>,
+) -> Result<DMatrix<f64>> {
+    let blocks = map_blocks(scores, x, |block| {
+        block.check_reach()?;
+        let r = DMatrix::from_vec(block.rows, scores.len(), block.responsibilities);
+        Ok((block.start, r))
+    })?;
+    let mut r = DMatrix::zeros(x.nrows(), scores.len());
+    for (start, block) in blocks {
+        r.rows_mut(start, block.nrows()).copy_from(&block);
+    }
+    Ok(r)
+}
+
+/// The column of the largest entry of each row; the first of equals.
+pub(crate) fn most_probable(r: &DMatrix<f64>) -> Vec<usize> {
+    r.row_iter()
+        .map(|row| {
+            (1..row.len())
+                .fold(0, |best, k| if row[k] > row[best] { k } else { best })
+        })
+        .collect()
+}

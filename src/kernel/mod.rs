@@ -4,5 +4,7 @@
 mod block;
 mod points;
 
-pub(crate) use block::{BLOCK, Block, Score, grain, log_densities, map_blocks};
+pub(crate) use block::{
+    BLOCK, Block, Score, grain, log_densities, most_probable, responsibilities,
+};
 pub(crate) use points::Points;

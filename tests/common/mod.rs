@@ -1,5 +1,7 @@
 //! Tools of the checks: finite differences, quadrature, plain densities, random
-//! problems.
+//! problems. Each test program uses some of them.
+
+#![allow(dead_code)]
 
 use mixtures::math::Rng;
 use mixtures::nalgebra::{DMatrix, DVector};

@@ -1,15 +1,12 @@
-//! The model: a weighted sum of Gaussians.
-
 use std::fmt;
 
 use nalgebra::{DMatrix, DMatrixView, DVector};
-use rand::distr::Distribution;
-use rand::distr::weighted::WeightedIndex;
 use serde::{Deserialize, Serialize};
 
+use super::sample_labelled;
 use crate::distribution::{Gaussian, check_weights};
 use crate::finite::check_finite;
-use crate::kernel::{Score, log_densities, map_blocks};
+use crate::kernel::{Score, log_densities, most_probable, responsibilities};
 use crate::{Error, Result};
 
 /// The shape that the components' covariances share.
@@ -171,19 +168,7 @@ impl GaussianMixture {
         &self,
         x: impl Into<DMatrixView<'a, f64>>,
     ) -> Result<DMatrix<f64>> {
-        let (x, count) = (x.into(), self.component_count());
-        let blocks = map_blocks(&self.scores(), x, |block| {
-            block.check_reach()?;
-            Ok((
-                block.start,
-                DMatrix::from_vec(block.rows, count, block.responsibilities),
-            ))
-        })?;
-        let mut r = DMatrix::zeros(x.nrows(), count);
-        for (start, block) in blocks {
-            r.rows_mut(start, block.nrows()).copy_from(&block);
-        }
-        Ok(r)
+        responsibilities(&self.scores(), x.into())
     }
 
     /// The most probable component of every row of `x` (N×D), length N; the first of equals.
@@ -194,13 +179,7 @@ impl GaussianMixture {
         &self,
         x: impl Into<DMatrixView<'a, f64>>,
     ) -> Result<Vec<usize>> {
-        let r = self.responsibilities(x)?;
-        Ok(r.row_iter()
-            .map(|row| {
-                (1..row.len())
-                    .fold(0, |best, k| if row[k] > row[best] { k } else { best })
-            })
-            .collect())
+        Ok(most_probable(&self.responsibilities(x)?))
     }
 
     /// `n` points (n×D) and the component that each came from.
@@ -209,16 +188,8 @@ impl GaussianMixture {
         n: usize,
         rng: &mut R,
     ) -> (DMatrix<f64>, Vec<usize>) {
-        let labels =
-            WeightedIndex::new(&self.weights).expect("weights are checked by `new`");
-        let mut x = DMatrix::zeros(n, self.dimension());
-        let mut z = Vec::with_capacity(n);
-        for mut row in x.row_iter_mut() {
-            let k = labels.sample(rng);
-            row.copy_from(&self.components[k].draw(rng).transpose());
-            z.push(k);
-        }
-        (x, z)
+        let draw = |k: usize, rng: &mut R| self.components[k].draw(rng);
+        sample_labelled(&self.weights, (n, self.dimension()), rng, draw)
     }
 
     /// Akaike's criterion, −2 ln p(X) + 2 × [`GaussianMixture::parameter_count`]; smaller is

@@ -1,0 +1,156 @@
+//! The evidence lower bound of a posterior, F(q) = E ln p(X, z, π, μ, Λ) − E ln q, with every
+//! constant: collapsed (the responsibilities at their best), and term by term for any.
+
+use nalgebra::{DMatrix, DMatrixView};
+use serde::{Deserialize, Serialize};
+
+use crate::distribution::{Dirichlet, GaussianWishart};
+use crate::inference::e_step::e_step;
+use crate::inference::posterior::{Posterior, shares};
+use crate::kernel::Points;
+use crate::math::LN_2_PI;
+use crate::{Error, Result};
+
+/// The seven terms of the bound (PRML 10.70), natural logs; their sum is the bound.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ElboTerms {
+    /// E ln p(X | z, μ, Λ) (PRML 10.71).
+    pub points: f64,
+    /// E ln p(z | π) (10.72).
+    pub labels: f64,
+    /// E ln p(π) (10.73).
+    pub weights: f64,
+    /// E ln p(μ, Λ) (10.74).
+    pub components: f64,
+    /// −E ln q(z), the entropy of the labels (10.75).
+    pub label_entropy: f64,
+    /// −E ln q(π) (10.76).
+    pub weight_entropy: f64,
+    /// −E ln q(μ, Λ) (10.77).
+    pub component_entropy: f64,
+}
+
+impl ElboTerms {
+    /// F(q).
+    pub fn total(&self) -> f64 {
+        self.points
+            + self.labels
+            + self.weights
+            + self.components
+            + self.label_entropy
+            + self.weight_entropy
+            + self.component_entropy
+    }
+}
+
+impl Posterior {
+    /// F(q) on the rows of `x` (N×D), the responsibilities at their best for this q(π, μ, Λ):
+    /// Σₙ ln Σₖ exp scoreₖ(xₙ) − KL(q(π) ‖ p(π)) − Σₖ KL(q(μₖ, Λₖ) ‖ p(μ, Λ)). It lies below
+    /// ln p(X), and below it by the divergence of q from the exact posterior.
+    ///
+    /// # Errors
+    /// If `x` is empty, not finite, of another dimension, or out of every component's reach.
+    pub fn elbo<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<f64> {
+        let points = Points::new(x.into(), None)?;
+        points.expect_dimension(self.dimension())?;
+        let near = self.clone().translated(&-&points.origin);
+        let summary = e_step(&near.scores(), &points)?;
+        let weights = self.prior().dirichlet(self.component_count())?;
+        let component = near.prior().gaussian_wishart()?;
+        let penalty = near.penalty(&weights, &component);
+        Ok(summary.log_likelihood + penalty.iter().sum::<f64>())
+    }
+
+    /// F(q) for any responsibilities r (N×K), good or bad.
+    ///
+    /// # Errors
+    /// As [`Posterior::elbo_terms`].
+    pub fn elbo_with<'a>(
+        &self,
+        x: impl Into<DMatrixView<'a, f64>>,
+        r: &DMatrix<f64>,
+    ) -> Result<f64> {
+        Ok(self.elbo_terms(x, r)?.total())
+    }
+
+    /// The seven terms of F(q) for any responsibilities r (N×K).
+    ///
+    /// # Errors
+    /// If `x` is empty or not finite, a row of r does not sum to 1 (to 1e-9), or the shapes
+    /// disagree.
+    // ANCHOR: elbo_terms
+    pub fn elbo_terms<'a>(
+        &self,
+        x: impl Into<DMatrixView<'a, f64>>,
+        r: &DMatrix<f64>,
+    ) -> Result<ElboTerms> {
+        let shares = shares(x.into(), r)?;
+        self.expect_shape(shares.len(), shares[0].dimension())?;
+        let d = self.dimension() as f64;
+        let weights = self.prior().dirichlet(self.component_count())?;
+        let component = self.prior().gaussian_wishart()?;
+        let log_weights = self.weights().expected_log();
+
+        let (mut points, mut labels, mut components, mut component_entropy) =
+            (0.0, 0.0, 0.0, 0.0);
+        for (k, (q, share)) in self.components().iter().zip(&shares).enumerate() {
+            let wishart = q.wishart();
+            if let Some(mean) = share.mean() {
+                let whitener = wishart.factor().whitener();
+                let scatter =
+                    (&whitener * share.scatter() * whitener.transpose()).trace();
+                let constants = wishart.expected_log_det() - d * LN_2_PI;
+                let distance = q.expected_distance(&mean);
+                let count = share.count();
+                points +=
+                    0.5 * (count * (constants - distance) - wishart.nu() * scatter);
+            }
+            labels += share.count() * log_weights[k];
+            components += q.expected_log_density(&component);
+            component_entropy += q.entropy();
+        }
+        let shared = |r: &f64| if *r > 0.0 { -r * r.ln() } else { 0.0 };
+        Ok(ElboTerms {
+            points,
+            labels,
+            weights: weights.log_normaliser()
+                + (self.prior().alpha0 - 1.0) * log_weights.sum(),
+            components,
+            label_entropy: r.iter().map(shared).sum(),
+            weight_entropy: self.weights().entropy(),
+            component_entropy,
+        })
+    }
+    // ANCHOR_END: elbo_terms
+
+    /// The terms of −KL(q(π) ‖ p(π)) − Σₖ KL(q(μₖ, Λₖ) ‖ p(μ, Λ)).
+    // ANCHOR: penalty
+    pub(crate) fn penalty(
+        &self,
+        weights: &Dirichlet,
+        component: &GaussianWishart,
+    ) -> Vec<f64> {
+        let of_weights = self.weights().kl_terms(weights);
+        let of_components =
+            self.components().iter().flat_map(|q| q.kl_terms(component));
+        of_weights.into_iter().chain(of_components).map(|term| -term).collect()
+    }
+    // ANCHOR_END: penalty
+
+    fn expect_shape(&self, k: usize, d: usize) -> Result<()> {
+        if (k, d) == (self.component_count(), self.dimension()) {
+            return Ok(());
+        }
+        let expected = format!(
+            "for {} components in {} dimensions, as the posterior is",
+            self.component_count(),
+            self.dimension()
+        );
+        Err(Error::shape(
+            "x and its responsibilities",
+            expected,
+            format!("for {k} in {d}"),
+        ))
+    }
+}

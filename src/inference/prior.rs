@@ -1,0 +1,111 @@
+use nalgebra::{DMatrix, DMatrixView, DVector, DVectorView};
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::distribution::{
+    Dirichlet, GaussianWishart, Wishart, check_spread, inverse,
+};
+use crate::kernel::Points;
+use crate::math::Cholesky;
+
+/// What is believed of a mixture before any data (PRML 10.39, 10.40): its weights are Dirichlet
+/// with concentration α₀ each, and each component's mean and precision Gaussian–Wishart,
+/// p(μ, Λ) = N(μ | m₀, (β₀Λ)⁻¹) W(Λ | W₀, ν₀).
+///
+/// α₀ is worth so many points in each component, β₀ so many at m₀; ν₀ > D − 1 so many that have
+/// the scatter W₀⁻¹ together. It is checked where it is used.
+///
+/// ```
+/// use mixtures::{Prior, data, nalgebra::{DMatrix, dvector}};
+///
+/// let notebook = Prior {
+///     alpha0: 1.5,
+///     beta0: 1.5,
+///     m0: dvector![1.0, 1.0],
+///     w0: DMatrix::identity(2, 2),
+///     nu0: 2.0,
+/// };
+/// let default = Prior::from_data(&data::notebook())?;
+/// assert_eq!((default.alpha0, default.beta0, default.nu0), (0.01, 1.0, 4.0));
+/// assert!(notebook.gaussian_wishart()?.dimension() == 2);
+/// # Ok::<(), mixtures::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prior {
+    /// α₀, the concentration of each weight; below 1 it favours few components.
+    pub alpha0: f64,
+    /// β₀, how many points the belief about a mean is worth.
+    pub beta0: f64,
+    /// m₀, where means are believed to lie (length D).
+    pub m0: DVector<f64>,
+    /// W₀, the scale of the precisions (D×D): their mean is ν₀ W₀.
+    pub w0: DMatrix<f64>,
+    /// ν₀ > D − 1, how many points the belief about a precision is worth.
+    pub nu0: f64,
+}
+
+impl Prior {
+    /// The default: m₀ = x̄, W₀⁻¹ = Σ̂ (the covariance of the data, divisor N), ν₀ = D + 2,
+    /// β₀ = 1, α₀ = 0.01. Then E Σ = Σ̂, and the weight of one point lies on the mean. Any change
+    /// of units, axes or origin of the data changes the prior, and so the fit, in the same way.
+    ///
+    /// # Errors
+    /// If `x` (N×D) is empty or not finite, or its covariance is singular: then say what you
+    /// believe in a [`Prior`] of your own.
+    pub fn from_data<'a>(x: impl Into<DMatrixView<'a, f64>>) -> Result<Self> {
+        Prior::from_points(&Points::new(x.into(), None)?)
+    }
+
+    /// The default for rows that count `weights[n]` times each (length N).
+    ///
+    /// # Errors
+    /// As [`Prior::from_data`]; also if a weight is negative or not finite, or if their sum is
+    /// not between 1e-100 and 1e20.
+    pub fn from_weighted_data<'a>(
+        x: impl Into<DMatrixView<'a, f64>>,
+        weights: impl Into<DVectorView<'a, f64>>,
+    ) -> Result<Self> {
+        Prior::from_points(&Points::new(x.into(), Some(weights.into()))?)
+    }
+
+    pub(crate) fn from_points(points: &Points) -> Result<Self> {
+        let moments = points.moments()?;
+        let (Some(mean), Some(covariance)) = (moments.mean(), moments.covariance())
+        else {
+            unreachable!("checked points have weight")
+        };
+        check_spread(&covariance)?;
+        let factor = Cholesky::new(&covariance, "the covariance of the data")?;
+        Ok(Prior {
+            alpha0: 0.01,
+            beta0: 1.0,
+            m0: mean + &points.origin,
+            w0: inverse(&factor),
+            nu0: points.dimension() as f64 + 2.0,
+        })
+    }
+
+    /// p(μ, Λ) of each component.
+    ///
+    /// # Errors
+    /// If β₀ is not positive, ν₀ ≤ D − 1, m₀ is not finite, W₀ is not symmetric and positive
+    /// definite, or their shapes disagree.
+    pub fn gaussian_wishart(&self) -> Result<GaussianWishart> {
+        let wishart = Wishart::new(self.nu0, self.w0.clone())?;
+        GaussianWishart::new(self.m0.clone(), self.beta0, wishart)
+    }
+
+    /// p(π) of the weights of K components.
+    ///
+    /// # Errors
+    /// If K = 0 or α₀ is not positive.
+    pub fn dirichlet(&self, k: usize) -> Result<Dirichlet> {
+        Dirichlet::new(DVector::from_element(k, self.alpha0))
+    }
+
+    /// Moved by `shift` (length D).
+    pub(crate) fn translated(mut self, shift: &DVector<f64>) -> Self {
+        self.m0 += shift;
+        self
+    }
+}

@@ -1,0 +1,240 @@
+//! Variational Bayes for a mixture of Gaussians.
+
+use nalgebra::{DMatrixView, DVector, DVectorView};
+use serde::{Deserialize, Serialize};
+
+use crate::distribution::{Dirichlet, GaussianWishart};
+use crate::inference::e_step::e_step;
+use crate::inference::fit::Learner;
+use crate::inference::posterior::Posterior;
+use crate::inference::prior::Prior;
+use crate::inference::search::{Best, Search, search_options};
+use crate::inference::start::Start;
+use crate::inference::summary::Summary;
+use crate::kernel::{Points, Score};
+use crate::math::{Cholesky, Rng};
+use crate::mixture::Covariance;
+use crate::{Error, Result};
+
+/// Fits a [`Posterior`] over mixtures by variational Bayes (Attias 2000; PRML §10.2).
+///
+/// Where EM finds one mixture, this finds how probable mixtures are: it climbs the evidence lower
+/// bound, F(q) ≤ ln p(X), over all q(z) q(π, μ, Λ). The prior keeps every component from
+/// collapsing, and one that holds no points falls back to it.
+///
+/// [`Start::Means`] puts the means there and leaves all else at the prior. Every other start is a
+/// mixture, whose responsibilities make the first posterior; the random ones give its components
+/// the shape of the prior's W₀⁻¹ and the size of the data.
+///
+/// ```
+/// use mixtures::{Vb, data};
+///
+/// let x = data::faithful();
+/// let fit = Vb::new(6).restarts(10).seed(7).fit(&x)?; // Prior::from_data by default
+/// assert!(fit.converged);
+/// let used = fit.posterior.alpha().iter().filter(|&&alpha| alpha > 1.0).count();
+/// assert_eq!(used, 2); // of six
+/// # Ok::<(), mixtures::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[must_use = "nothing is fitted before `fit` is called"]
+pub struct Vb {
+    components: usize,
+    covariance: Covariance,
+    prior: Option<Prior>,
+    search: Search,
+}
+
+/// What [`Vb::fit`] found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct VbFit {
+    /// q(π, μ, Λ).
+    pub posterior: Posterior,
+    /// Whether the gain fell below the tolerance before the iterations ran out.
+    pub converged: bool,
+    /// How many times the posterior was updated.
+    pub iterations: usize,
+    /// The bound F(q) with every constant (natural log), the responsibilities at their best:
+    /// before each update, and last that of the returned posterior: `iterations + 1` values.
+    pub trace: Vec<f64>,
+    /// The bound that each restart ended at, in order.
+    pub restarts: Vec<Option<f64>>,
+}
+
+impl VbFit {
+    /// The bound of the returned posterior: the last of the trace (NaN if somebody has emptied
+    /// it).
+    pub fn elbo(&self) -> f64 {
+        self.trace.last().copied().unwrap_or(f64::NAN)
+    }
+}
+
+impl Vb {
+    /// A fit of at most `components` Gaussians, with the defaults: [`Prior::from_data`], full
+    /// covariances, one start by k-means++ with seed 0, at most 1000 iterations, tolerance 1e-6.
+    pub fn new(components: usize) -> Self {
+        Vb {
+            components,
+            covariance: Covariance::Full,
+            prior: None,
+            search: Search::default(),
+        }
+    }
+
+    /// What is believed before the data.
+    pub fn prior(mut self, prior: Prior) -> Self {
+        self.prior = Some(prior);
+        self
+    }
+
+    /// The shape of the covariances.
+    pub fn covariance(mut self, covariance: Covariance) -> Self {
+        self.covariance = covariance;
+        self
+    }
+
+    search_options!("the bound");
+
+    /// Fits the rows of `x` (N×D).
+    ///
+    /// # Errors
+    /// If `x` is empty or not finite; if K is 0; if the prior is not one, or of another dimension;
+    /// if there is none and the data have no spread in some direction; if an option contradicts
+    /// another; or if the bound falls by more than rounding explains.
+    pub fn fit<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<VbFit> {
+        self.fit_points(Points::new(x.into(), None)?)
+    }
+
+    /// Fits the rows of `x` (N×D), each counted `weights[n]` times (length N).
+    ///
+    /// # Errors
+    /// As [`Vb::fit`]; also if a weight is negative or not finite, or if their sum is not between
+    /// 1e-100 and 1e20.
+    pub fn fit_weighted<'a>(
+        &self,
+        x: impl Into<DMatrixView<'a, f64>>,
+        weights: impl Into<DVectorView<'a, f64>>,
+    ) -> Result<VbFit> {
+        self.fit_points(Points::new(x.into(), Some(weights.into()))?)
+    }
+
+    fn fit_points(&self, points: Points) -> Result<VbFit> {
+        self.search.check(self.components, &points)?;
+        let prior = match &self.prior {
+            Some(prior) => prior.clone(),
+            None => Prior::from_points(&points)?,
+        };
+        let component = prior.gaussian_wishart()?;
+        points.expect_dimension(component.dimension())?;
+        let learner = VariationalBayes {
+            weights: prior.dirichlet(self.components)?,
+            component: component.translated(&-&points.origin),
+            prior: prior.clone().translated(&-&points.origin),
+        };
+        let Best { run, ends } = self.search.best(&learner, &points, |rng| {
+            learner.begin(&self.search.start, &points, rng)
+        })?;
+        let found = run.model.translated(&points.origin);
+        let (weights, components) =
+            (found.weights().clone(), found.components().to_vec());
+        Ok(VbFit {
+            posterior: Posterior::of(prior, weights, components),
+            converged: run.converged,
+            iterations: run.iterations,
+            trace: run.trace,
+            restarts: ends,
+        })
+    }
+}
+
+/// The prior, in coordinates relative to the points' origin.
+struct VariationalBayes {
+    prior: Prior,
+    weights: Dirichlet,
+    component: GaussianWishart,
+}
+
+impl Learner for VariationalBayes {
+    type Model = Posterior;
+
+    fn scores(&self, model: &Posterior) -> Vec<Score> {
+        model.scores()
+    }
+
+    fn penalty(&self, model: &Posterior) -> Vec<f64> {
+        model.penalty(&self.weights, &self.component)
+    }
+
+    /// αₖ = α₀ + Nₖ (PRML 10.58), and each component's Gaussian–Wishart (10.60–10.63).
+    // ANCHOR: m_step
+    fn m_step(&self, summary: &Summary, iteration: usize) -> Result<Posterior> {
+        let shares = summary.components();
+        let counts =
+            DVector::from_iterator(shares.len(), shares.iter().map(|s| s.count()));
+        let weights = Dirichlet::new(self.weights.concentration() + counts)?;
+        let components = shares
+            .iter()
+            .enumerate()
+            .map(|(k, share)| {
+                let updated = self.component.posterior(share);
+                updated.map_err(|fault| at(fault, k, iteration))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Posterior::of(self.prior.clone(), weights, components))
+    }
+    // ANCHOR_END: m_step
+}
+
+impl VariationalBayes {
+    /// The first posterior.
+    fn begin(
+        &self,
+        start: &Start,
+        points: &Points,
+        rng: &mut Rng,
+    ) -> Result<Posterior> {
+        let k = self.weights.concentration().len();
+        if let Start::Means(means) = start {
+            let wishart = self.component.wishart();
+            let components = means
+                .row_iter()
+                .map(|mean| {
+                    let m = mean.transpose() - &points.origin;
+                    GaussianWishart::new(m, self.component.beta(), wishart.clone())
+                })
+                .collect::<Result<_>>()?;
+            return Ok(Posterior::of(
+                self.prior.clone(),
+                self.weights.clone(),
+                components,
+            ));
+        }
+        let mixture = start.mixture(k, points, &self.spread(points)?, rng)?;
+        self.m_step(&e_step(&mixture.scores(), points)?, 0)
+    }
+
+    /// The factor of W₀⁻¹ tr(W₀ Σ̂)/D: the prior's ellipsoid, as large as the data. (It is W₀⁻¹
+    /// itself for the default prior, and for data that are all one point.)
+    fn spread(&self, points: &Points) -> Result<Cholesky> {
+        let wishart = self.component.wishart();
+        let whitener = wishart.factor().whitener();
+        let sigma =
+            points.moments()?.covariance().expect("the total weight is positive");
+        let size = (&whitener * sigma * whitener.transpose()).trace()
+            / points.dimension() as f64;
+        let size = if size > 0.0 { size } else { 1.0 };
+        Cholesky::new(&(wishart.inverse_w() * size), "the starting covariance")
+    }
+}
+
+/// Says where an update failed.
+fn at(fault: Error, component: usize, iteration: usize) -> Error {
+    match fault {
+        Error::NotPositiveDefinite { what, reason } => Error::NotPositiveDefinite {
+            what: format!("{what} of component {component} at iteration {iteration}"),
+            reason,
+        },
+        other => other,
+    }
+}

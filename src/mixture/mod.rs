@@ -1,0 +1,31 @@
+//! The models: weighted sums of Gaussians, and of the Student-t distributions that they become
+//! when their parameters are integrated out.
+
+use nalgebra::{DMatrix, DVector};
+use rand::distr::Distribution;
+use rand::distr::weighted::WeightedIndex;
+
+mod gaussian;
+mod student_t;
+
+pub use gaussian::{Covariance, GaussianMixture};
+pub use student_t::StudentTMixture;
+
+/// `n` points of dimension `d`, and the component that each came from: the label first, then the point.
+/// The weights have been checked, and `draw` gives a point (length D) of component k.
+fn sample_labelled<R: rand::Rng + ?Sized>(
+    weights: &DVector<f64>,
+    (n, d): (usize, usize),
+    rng: &mut R,
+    draw: impl Fn(usize, &mut R) -> DVector<f64>,
+) -> (DMatrix<f64>, Vec<usize>) {
+    let labels = WeightedIndex::new(weights).expect("weights are checked by `new`");
+    let mut x = DMatrix::zeros(n, d);
+    let mut z = Vec::with_capacity(n);
+    for mut row in x.row_iter_mut() {
+        let k = labels.sample(rng);
+        row.copy_from(&draw(k, rng).transpose());
+        z.push(k);
+    }
+    (x, z)
+}
