@@ -124,6 +124,19 @@ pub enum Error {
         allowed: f64,
     },
 
+    /// The objective overflows: the data, the prior and the start disagree by more than numbers
+    /// can hold.
+    #[error(
+        "the objective is {value} at iteration {iteration}: the data, the prior and the start \
+         differ too widely in scale; check their units"
+    )]
+    Overflow {
+        /// The updates made before it.
+        iteration: usize,
+        /// The objective, as text.
+        value: String,
+    },
+
     /// A row lies so far from every component that its squared distance overflows.
     #[error(
         "row {row} is so far from every component that its density underflows even as a \

@@ -1,7 +1,11 @@
 //! No input panics, and each error says what, where and what to do.
 
+use mixtures::math::rng;
 use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
-use mixtures::{Em, Gaussian, GaussianMixture, Start, data};
+use mixtures::{
+    Em, Gaussian, GaussianMixture, Posterior, Prior, Start, StudentT,
+    StudentTMixture, Vb, data,
+};
 
 fn message<T: std::fmt::Debug>(result: mixtures::Result<T>) -> String {
     result.unwrap_err().to_string()
@@ -220,4 +224,147 @@ fn the_first_fault_is_named() {
     for _ in 0..20 {
         says(message(tight.responsibilities(&far)), &["row 20001 "]);
     }
+}
+
+fn prior() -> Prior {
+    Prior::from_data(&good()).unwrap()
+}
+
+#[test]
+fn bad_priors() {
+    let x = good();
+    let fit = |prior: Prior| message(Vb::new(2).prior(prior).fit(&x));
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-300] {
+        let value = bad.to_string();
+        says(fit(Prior { alpha0: bad, ..prior() }), &["component 0", &value]);
+        says(fit(Prior { beta0: bad, ..prior() }), &["beta", &value, "positive"]);
+        says(fit(Prior { nu0: bad, ..prior() }), &["nu", &value]);
+    }
+    says(fit(Prior { nu0: 1.0, ..prior() }), &["nu = 1", "more than 1 degrees"]);
+    let m0 = dvector![1.0, f64::NAN];
+    says(fit(Prior { m0, ..prior() }), &["the mean m", "NaN", "row 1"]);
+    let m0 = dvector![1.0, 2.0, 3.0];
+    says(fit(Prior { m0, ..prior() }), &["the mean m", "length 2", "length 3"]);
+    let w0 = dmatrix![1.0, 2.0; 2.0, 1.0];
+    says(fit(Prior { w0, ..prior() }), &["the scale W", "positive definite"]);
+    let w0 = dmatrix![1.0, 0.3; 0.2, 1.0];
+    says(fit(Prior { w0, ..prior() }), &["the scale W", "symmetric"]);
+    let three = Prior::from_data(&DMatrix::from_fn(9, 3, |i, j| {
+        ((7 * i + 3 * j * j) % 10) as f64
+    }));
+    says(fit(three.unwrap()), &["x is 20×2", "3 dimensions"]);
+    let flat = DMatrix::from_element(20, 2, 3.0);
+    says(message(Prior::from_data(&flat)), &["constant", "column 0"]);
+    says(message(Vb::new(2).fit(&flat)), &["constant", "column 0"]);
+    says(message(Prior::from_data(&with(3, 1, f64::NAN))), &["NaN", "row 3"]);
+    says(message(Vb::new(0).prior(prior()).fit(&x)), &["0 components"]);
+    says(message(Vb::new(21).prior(prior()).fit(&x)), &["21 components"]);
+    says(message(Vb::new(2).fit(&with(7, 1, 1e200))), &["row 7", "rescale"]);
+    says(message(Vb::new(2).tolerance(-1.0).fit(&x)), &["tolerance"]);
+    let means = Start::Means(dmatrix![1.0, f64::NAN; 2.0, 3.0]);
+    says(message(Vb::new(2).start(means).fit(&x)), &["NaN"]);
+}
+
+#[test]
+fn bad_responsibilities_and_posteriors() {
+    let x = good();
+    let given = |r: DMatrix<f64>| {
+        let fault = message(Posterior::from_responsibilities(&prior(), &x, &r));
+        let posterior = Vb::new(2).fit(&x).unwrap().posterior;
+        assert!(posterior.elbo_with(&x, &r).is_err());
+        fault
+    };
+    let mut r = DMatrix::from_element(20, 2, 0.5);
+    says(given(r.rows(0, 19).into_owned()), &["19×2", "20×K"]);
+    says(given(DMatrix::zeros(20, 0)), &["responsibilities", "no columns"]);
+    r[(4, 1)] = 0.6;
+    says(given(r.clone()), &["row 4", "sum 1"]);
+    r[(4, 0)] = 1.5;
+    r[(4, 1)] = -0.5;
+    says(given(r.clone()), &["row 4", "negative"]);
+    r[(4, 1)] = f64::NAN;
+    says(given(r), &["NaN", "row 4"]);
+
+    let posterior = Vb::new(2).fit(&x).unwrap().posterior;
+    says(message(posterior.elbo(&x.columns(0, 1))), &["20×1", "2 dimensions"]);
+    says(message(posterior.elbo(&DMatrix::zeros(0, 2))), &["no rows"]);
+    let r = DMatrix::from_element(20, 3, 1.0 / 3.0);
+    says(message(posterior.elbo_terms(&x, &r)), &["2 components", "for 3 in 2"]);
+    for level in [0.0, 1.0, f64::NAN] {
+        says(message(posterior.credible(level, 10, &mut rng(0))), &["level"]);
+    }
+    says(message(posterior.credible(0.9, 0, &mut rng(0))), &["draws = 0"]);
+
+    let t = || StudentT::new(3.0, dvector![0.0], dmatrix![1.0]).unwrap();
+    says(message(StudentT::new(0.0, dvector![0.0], dmatrix![1.0])), &["nu = 0"]);
+    says(message(StudentTMixture::new(dvector![], vec![])), &["no components"]);
+    says(message(StudentTMixture::new(dvector![1.0], vec![t(), t()])), &["length 2"]);
+    says(message(StudentTMixture::new(dvector![0.5], vec![t()])), &["sum is 0.5"]);
+    let wide =
+        StudentT::new(3.0, dvector![0.0, 1.0], DMatrix::identity(2, 2)).unwrap();
+    let unequal = StudentTMixture::new(dvector![0.5, 0.5], vec![t(), wide]);
+    says(message(unequal), &["component 1", "dimension 2"]);
+}
+
+/// Whatever numbers come in: an error or a fit whose numbers are finite.
+#[test]
+fn no_prior_and_no_data_make_variational_bayes_panic() {
+    use mixtures::rand::RngExt;
+    let mut rng = rng(77);
+    let extremes = [
+        0.0,
+        -0.0,
+        1e-300,
+        1e-24,
+        1e-10,
+        1.0,
+        1.0 + 1e-9,
+        3.0,
+        1e10,
+        1e24,
+        1e139,
+        -2.0,
+    ];
+    let mut fits = 0;
+    for _ in 0..3000 {
+        let (n, d, k) = (
+            rng.random_range(1..12_usize),
+            rng.random_range(1..4_usize),
+            rng.random_range(1..5_usize),
+        );
+        let wild = rng.random_range(0.0..1.0) < 0.5;
+        let mut number = |plain: f64| {
+            if wild && rng.random_range(0.0..1.0) < 0.2 {
+                extremes[rng.random_range(0..extremes.len())]
+            } else {
+                plain * rng.random_range(0.1..2.0)
+            }
+        };
+        let prior = Prior {
+            alpha0: number(1.0),
+            beta0: number(1.0),
+            m0: DVector::from_fn(d, |_, _| number(1.0)),
+            w0: DMatrix::from_diagonal(&DVector::from_fn(d, |_, _| number(1.0))),
+            nu0: d as f64 - 1.0 + number(1.0),
+        };
+        let x = DMatrix::from_fn(n, d, |_, _| number(1.0));
+        let vb = Vb::new(k).prior(prior).max_iterations(20);
+        let means = DMatrix::from_fn(k, d, |_, _| number(1.0));
+        for fit in [vb.fit(&x), vb.clone().start(Start::Means(means)).fit(&x)] {
+            let Ok(fit) = fit else { continue };
+            fits += 1;
+            assert!(fit.trace.iter().all(|f| f.is_finite()), "{fit:?}");
+            let q = &fit.posterior;
+            let again = q.elbo(&x);
+            assert!(
+                matches!(&again, Ok(f) if f.is_finite()),
+                "{again:?} {x} {fit:?}"
+            );
+            assert!(q.expected_mixture().weights().sum() > 0.999);
+            let log_density = q.predictive().log_density(&x).unwrap();
+            assert!(log_density.iter().all(|l| l.is_finite()), "{q:?}");
+            let _ = q.sample(&mut mixtures::math::rng(1));
+        }
+    }
+    assert!(fits > 1000, "{fits}");
 }

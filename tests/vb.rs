@@ -393,3 +393,34 @@ fn a_fit_survives_json_bit_by_bit() -> Result<()> {
     assert!(fault.contains("-1") && fault.contains("positive"), "{fault}");
     Ok(())
 }
+
+/// The marginals of a draw are known: Beta for a weight, Student-t for a mean.
+#[test]
+fn credible_intervals_are_quantiles_of_the_posterior() -> Result<()> {
+    use statrs::distribution::{Beta, ContinuousCDF, StudentsT};
+    let q = Vb::new(2).seed(7).fit(&data::faithful())?.posterior;
+    let credible = q.credible(0.9, 20_000, &mut rng(440))?;
+    let total: f64 = q.alpha().sum();
+    for k in 0..2 {
+        let beta = Beta::new(q.alpha()[k], total - q.alpha()[k]).unwrap();
+        let lower = beta.cdf(credible.weights.lower[k]);
+        let upper = beta.cdf(credible.weights.upper[k]);
+        assert!((lower - 0.05).abs() < 0.008, "{lower}");
+        assert!((upper - 0.95).abs() < 0.008, "{upper}");
+
+        let degrees = q.nu()[k] - 1.0;
+        let inverse = q.w(k).clone().try_inverse().unwrap();
+        for j in 0..2 {
+            let scale = (inverse[(j, j)] / (q.beta()[k] * degrees)).sqrt();
+            let t = StudentsT::new(q.means()[(k, j)], scale, degrees).unwrap();
+            assert!((t.cdf(credible.means.lower[(k, j)]) - 0.05).abs() < 0.008);
+            assert!((t.cdf(credible.means.upper[(k, j)]) - 0.95).abs() < 0.008);
+        }
+        let within = &credible.covariances[k];
+        let expected = inverse / (q.nu()[k] - 3.0);
+        for i in 0..4 {
+            assert!(within.lower[i] < expected[i] && expected[i] < within.upper[i]);
+        }
+    }
+    Ok(())
+}

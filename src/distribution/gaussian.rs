@@ -71,6 +71,16 @@ impl Gaussian {
         Ok(Gaussian { mean, covariance, factor })
     }
 
+    /// With covariance `s` L Lᵀ = `s` Σ, where L is known to factor Σ.
+    pub(crate) fn scaled(
+        mean: DVector<f64>,
+        covariance: &DMatrix<f64>,
+        factor: &Cholesky,
+        s: f64,
+    ) -> Self {
+        Gaussian { mean, covariance: covariance * s, factor: factor.scaled(s) }
+    }
+
     /// The maximum likelihood fit to the rows of `x` (N×D): their mean, and their scatter divided
     /// by N (PRML 2.121, 2.122).
     ///

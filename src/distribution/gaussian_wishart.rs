@@ -118,13 +118,17 @@ impl GaussianWishart {
     /// (β + 1)/(β (ν + 1 − D)) W⁻¹, and ν + 1 − D degrees of freedom (PRML 10.81, 10.82).
     // ANCHOR: predictive
     pub fn predictive(&self) -> StudentT {
-        let degrees = self.wishart.nu() + 1.0 - self.dimension() as f64;
+        let degrees = self.wishart.nu() - (self.dimension() as f64 - 1.0); // exactly > 0
         let widened = (self.beta + 1.0) / self.beta / degrees;
-        let scale = self.wishart.inverse_w() * widened;
-        StudentT::new(degrees, self.m.clone(), scale)
-            .expect("W⁻¹ is positive definite, and so are its multiples")
+        StudentT::of(degrees, self.gaussian(widened))
     }
     // ANCHOR_END: predictive
+
+    /// N(m, `s` W⁻¹).
+    pub(crate) fn gaussian(&self, s: f64) -> Gaussian {
+        let wishart = &self.wishart;
+        Gaussian::scaled(self.m.clone(), wishart.inverse_w(), wishart.factor(), s)
+    }
 
     /// ln p(μ, Λ), natural log.
     ///

@@ -55,6 +55,11 @@ impl StudentT {
         })
     }
 
+    /// With the location and scale of `core`, and ν > 0.
+    pub(crate) fn of(nu: f64, core: Gaussian) -> Self {
+        StudentT { nu, core }
+    }
+
     /// ν.
     pub fn nu(&self) -> f64 {
         self.nu

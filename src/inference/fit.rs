@@ -40,8 +40,8 @@ pub(crate) struct Run<M> {
 /// run out.
 ///
 /// # Errors
-/// If an E-step or M-step fails, or the objective falls by more than rounding
-/// explains.
+/// If an E-step or M-step fails, the objective overflows, or it falls by more than
+/// rounding explains.
 // ANCHOR: climb
 pub(crate) fn climb<L: Learner>(
     learner: &L,
@@ -56,6 +56,7 @@ pub(crate) fn climb<L: Learner>(
         let penalty = learner.penalty(&model);
         let objective = summary.log_likelihood + penalty.iter().sum::<f64>();
         let iterations = trace.len();
+        check_number(objective, iterations)?;
         if let Some(&before) = trace.last() {
             let size =
                 summary.magnitude + penalty.iter().map(|p| p.abs()).sum::<f64>();
@@ -71,6 +72,14 @@ pub(crate) fn climb<L: Learner>(
     }
 }
 // ANCHOR_END: climb
+
+/// Infinite or NaN: no climb can start, or go on, from there.
+fn check_number(objective: f64, iteration: usize) -> Result<()> {
+    if objective.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Overflow { iteration, value: objective.to_string() })
+}
 
 /// A fall within rounding is none; a real one means that the arithmetic, or a
 /// formula, has failed.
@@ -91,5 +100,9 @@ mod tests {
         let fell = check_climb(-1.0, -1.1, 1e-12, 4).unwrap_err();
         assert!(matches!(fell, Error::ObjectiveFell { iteration: 4, .. }));
         assert!(check_climb(-1.0, f64::NAN, 1e-12, 4).is_err());
+        for (bad, name) in [(f64::NAN, "NaN"), (f64::NEG_INFINITY, "-inf")] {
+            let fault = check_number(bad, 3).unwrap_err().to_string();
+            assert!(fault.contains(name) && fault.contains("iteration 3"), "{fault}");
+        }
     }
 }

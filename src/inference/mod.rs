@@ -1,5 +1,6 @@
 //! Inference: the E-step, the one loop that every learner climbs with, and the learners.
 
+mod credible;
 mod e_step;
 mod elbo;
 mod em;
@@ -11,6 +12,7 @@ mod start;
 mod summary;
 mod vb;
 
+pub use credible::{Credible, Interval};
 pub use elbo::ElboTerms;
 pub use em::{Em, EmFit};
 pub use posterior::Posterior;

@@ -193,13 +193,9 @@ impl Posterior {
     /// (νₖ Wₖ)⁻¹ = (E Λₖ)⁻¹. It knows nothing of the uncertainty; for a density of new points use
     /// [`Posterior::predictive`].
     pub fn expected_mixture(&self) -> GaussianMixture {
-        let covariances = self
-            .components
-            .iter()
-            .map(|c| c.wishart().inverse_w() / c.wishart().nu())
-            .collect();
-        GaussianMixture::new(self.weights.mean(), self.means.clone(), covariances)
-            .expect("a posterior's expectations are a mixture's parameters")
+        let expected = |c: &GaussianWishart| c.gaussian(1.0 / c.wishart().nu());
+        let components = self.components.iter().map(expected).collect();
+        GaussianMixture::of(self.weights.mean(), components)
     }
 
     /// p(x | X) of the next point with all parameters integrated out: a mixture of Student-t
@@ -222,17 +218,8 @@ impl Posterior {
         rng: &mut R,
     ) -> Result<GaussianMixture> {
         let weights = self.weights.sample(rng);
-        let components = self
-            .components
-            .iter()
-            .map(|c| c.sample_gaussian(rng))
-            .collect::<Result<Vec<_>>>()?;
-        let means =
-            DMatrix::from_fn(self.component_count(), self.dimension(), |k, j| {
-                components[k].mean()[j]
-            });
-        let covariances = components.iter().map(|c| c.covariance().clone()).collect();
-        GaussianMixture::new(weights, means, covariances)
+        let components = self.components.iter().map(|c| c.sample_gaussian(rng));
+        Ok(GaussianMixture::of(weights, components.collect::<Result<_>>()?))
     }
 
     /// One score a component: E ln πₖ + E ln N(x | μₖ, Λₖ⁻¹), with all its constants.

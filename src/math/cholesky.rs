@@ -70,6 +70,11 @@ impl Cholesky {
         &self.l
     }
 
+    /// The factor of s Σ, s > 0.
+    pub(crate) fn scaled(&self, s: f64) -> Self {
+        Cholesky { l: &self.l * s.sqrt() }
+    }
+
     /// ln det Σ.
     pub fn log_det(&self) -> f64 {
         2.0 * self.l.diagonal().iter().map(|v| v.ln()).sum::<f64>()

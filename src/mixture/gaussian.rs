@@ -101,6 +101,13 @@ impl GaussianMixture {
         Ok(GaussianMixture { weights, means, components, shape: Covariance::Full })
     }
 
+    /// From weights that sum to 1 and as many components of one dimension.
+    pub(crate) fn of(weights: DVector<f64>, components: Vec<Gaussian>) -> Self {
+        let (k, d) = (components.len(), components[0].dimension());
+        let means = DMatrix::from_fn(k, d, |k, j| components[k].mean()[j]);
+        GaussianMixture { weights, means, components, shape: Covariance::Full }
+    }
+
     /// π, length K.
     pub fn weights(&self) -> &DVector<f64> {
         &self.weights
