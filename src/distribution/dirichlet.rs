@@ -67,10 +67,12 @@ impl Dirichlet {
     }
 
     /// E ln πₖ = ψ(αₖ) − ψ(α̂), length K (PRML B.21).
+    // ANCHOR: expected_log
     pub fn expected_log(&self) -> DVector<f64> {
         let total = digamma(self.total());
         self.concentration.map(|alpha| digamma(alpha) - total)
     }
+    // ANCHOR_END: expected_log
 
     /// ln C(α) = ln Γ(α̂) − Σₖ ln Γ(αₖ) (PRML B.23).
     pub fn log_normaliser(&self) -> f64 {

@@ -153,10 +153,12 @@ impl GaussianWishart {
     ///
     /// # Panics
     /// If `x` does not have D entries.
+    // ANCHOR: expected_distance
     pub fn expected_distance(&self, x: &DVector<f64>) -> f64 {
         let squared = self.wishart.factor().whiten(&(x - &self.m)).norm_squared();
         self.dimension() as f64 / self.beta + self.wishart.nu() * squared
     }
+    // ANCHOR_END: expected_distance
 
     /// The differential entropy −E ln p(μ, Λ).
     pub fn entropy(&self) -> f64 {
