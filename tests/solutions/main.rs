@@ -5,4 +5,5 @@ mod ch02;
 mod ch03;
 mod ch04;
 mod ch05;
+mod ch10;
 mod ch12;
