@@ -6,4 +6,5 @@ mod ch03;
 mod ch04;
 mod ch05;
 mod ch10;
+mod ch11;
 mod ch12;
