@@ -82,7 +82,7 @@ impl Axis {
         let first = near.log10().ceil() as i32;
         let last = self.hi.max(-self.lo).log10().floor() as i32;
         let sides = if self.lo < 0.0 && self.hi > 0.0 { 2 } else { 1 };
-        let each_side = (wanted / sides).max(1) as u32;
+        let each_side = wanted.div_ceil(sides) as u32;
         let stride = (last - first + 1).max(1).unsigned_abs().div_ceil(each_side);
         let powers: Vec<i32> =
             (first..=last).rev().step_by(stride as usize).collect();

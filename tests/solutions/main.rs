@@ -8,3 +8,4 @@ mod ch05;
 mod ch10;
 mod ch11;
 mod ch12;
+mod ch13;
