@@ -399,10 +399,8 @@ fn predictive(x: &DMatrix<f64>, fit: &VbFit, gibbs: &mut Gibbs) -> Result<()> {
         for _ in 0..10 {
             gibbs.sweep(x, &mut rng)?;
         }
-        // ANCHOR: predictive
         let given = gibbs.given_labels(x)?.predictive();
         average += density(given.log_density(&grid)?) / kept as f64;
-        // ANCHOR_END: predictive
     }
     let of_vb = density(fit.posterior.predictive().log_density(&grid)?);
     let one = Vb::new(1).prior(prior()).fit(x)?;
@@ -424,7 +422,6 @@ fn predictive(x: &DMatrix<f64>, fit: &VbFit, gibbs: &mut Gibbs) -> Result<()> {
     Ok(())
 }
 
-// ANCHOR: coordinates
 /// Five numbers that can be chosen freely, and back.
 fn coordinates(m: &GaussianMixture) -> DVector<f64> {
     let (pi, mu) = (m.weights(), m.means());
@@ -437,7 +434,6 @@ fn mixture(at: &DVector<f64>) -> Result<GaussianMixture> {
     let sigma = vec![dmatrix![at[3].exp()], dmatrix![at[4].exp()]];
     GaussianMixture::new(dvector![pi, 1.0 - pi], dmatrix![at[1]; at[2]], sigma)
 }
-// ANCHOR_END: coordinates
 
 // ANCHOR: inflate
 /// VB's covariance, multiplied by (I − J)⁻¹, with the largest share that is missing.
@@ -574,7 +570,6 @@ fn real_data() -> Result<()> {
     Ok(())
 }
 
-// ANCHOR: two_means
 /// For two standard normals at ±μ, the prior N(μ | 0, 1/β₀) and equal weights: the sd of
 /// μ under q and under the posterior on μ > 0.
 fn deviations(x: &[f64], beta0: f64) -> (f64, f64) {
@@ -600,7 +595,6 @@ fn deviations(x: &[f64], beta0: f64) -> (f64, f64) {
     let centre = average(&|mu| mu);
     (precision.sqrt().recip(), average(&|mu| (mu - centre).powi(2)).sqrt())
 }
-// ANCHOR_END: two_means
 
 /// ln cosh u, without overflow.
 fn ln_cosh(u: f64) -> f64 {
