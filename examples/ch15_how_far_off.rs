@@ -693,8 +693,8 @@ fn coverage() -> Result<()> {
         // ANCHOR_END: coverage
         let r = q.responsibilities(&x)?;
         let torn = r.row_iter().filter(|row| row.max() < 0.95).count();
-        let hard = usize::from(10 * torn < n);
-        count[hard] += 1.0;
+        let easy = usize::from(10 * torn <= n);
+        count[easy] += 1.0;
         let k = usize::from(q.means()[1] < q.means()[0]);
         let (mean, weight) = (&credible.means, &credible.weights);
         let of_vb = [
@@ -707,24 +707,22 @@ fn coverage() -> Result<()> {
             let of_gibbs = (quantile(&values, 0.025), quantile(&values, 0.975));
             for (who, (low, high)) in [of_gibbs, of_vb[i]].into_iter().enumerate() {
                 if low < value && value < high {
-                    held[hard][who][i] += 1.0;
+                    held[easy][who][i] += 1.0;
                 }
             }
         }
     }
     println!("\n# Coverage");
+    let names = format!("{:>8}{:>8}{:>8}", "lower", "upper", "weight");
     println!(
-        "data sets with              Gibbs                    variational Bayes"
+        "data sets with              Gibbs                     variational Bayes"
     );
-    println!(
-        "uncertain labels    sets    lower  upper  weight     lower  upper  weight"
-    );
-    for (hard, what) in ["more than 10 %", "at most 10 %"].into_iter().enumerate() {
-        let share = |who: usize, i: usize| 100.0 * held[hard][who][i] / count[hard];
-        let three = |who| {
-            (0..3).map(|i| format!("{:4.0} %", share(who, i))).collect::<String>()
-        };
-        println!("{what:18} {:4}    {}     {}", count[hard], three(0), three(1));
+    println!("uncertain labels    sets  {names}  {names}");
+    for (easy, what) in ["more than 10 %", "at most 10 %"].into_iter().enumerate() {
+        let share = |who: usize, i: usize| 100.0 * held[easy][who][i] / count[easy];
+        let three = |who| (0..3).map(move |i| format!("{:6.0} %", share(who, i)));
+        let (gibbs, vb): (String, String) = (three(0).collect(), three(1).collect());
+        println!("{what:18} {:5}  {gibbs}  {vb}", count[easy]);
     }
     Ok(())
 }
