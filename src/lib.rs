@@ -96,8 +96,8 @@ pub mod stats;
 pub use distribution::{Dirichlet, Gaussian, GaussianWishart, StudentT, Wishart};
 pub use error::{Error, Result};
 pub use inference::{
-    Credible, ElboTerms, Em, EmFit, Interval, Posterior, Prior, Start, Summary, Vb,
-    VbFit, e_step,
+    Credible, ElboTerms, Em, EmFit, Gibbs, Interval, Posterior, Prior, Start,
+    Summary, Vb, VbFit, e_step,
 };
 pub use mixture::{Covariance, GaussianMixture, StudentTMixture};
 pub use stats::Moments;

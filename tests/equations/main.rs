@@ -16,3 +16,4 @@ mod ch10;
 mod ch11;
 mod ch12;
 mod ch13;
+mod ch15;
