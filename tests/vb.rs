@@ -424,3 +424,30 @@ fn credible_intervals_are_quantiles_of_the_posterior() -> Result<()> {
     }
     Ok(())
 }
+
+/// A random start's components have the prior's shape and the data's size. Three different
+/// points and three components: k-means++ has no choice of means.
+#[test]
+fn random_starts_have_the_priors_shape_and_the_datas_size() -> Result<()> {
+    let corners = [dvector![0.0, 0.0], dvector![1.0, 0.2], dvector![0.3, 0.8]];
+    let x = DMatrix::from_fn(6, 2, |n, j| corners[[0, 0, 0, 1, 1, 2][n]][j]);
+    let prior = prior(2, 6);
+    let mean = x.row_mean().transpose();
+    let scatter = points(&x).iter().fold(DMatrix::zeros(2, 2), |sum, x| {
+        sum + (x - &mean) * (x - &mean).transpose() / 6.0
+    });
+    let size = (&prior.w0 * scatter).trace() / 2.0;
+    let sigma = prior.w0.clone().try_inverse().unwrap() * size / 3.0; // K^(2/D) = 3
+    let densities = DMatrix::from_fn(6, 3, |n, k| {
+        plain_density(&x.row(n).transpose(), &corners[k], &sigma)
+    });
+    let r = DMatrix::from_fn(6, 3, |n, k| densities[(n, k)] / densities.row(n).sum());
+    let mut expected: Vec<f64> =
+        r.row_sum().iter().map(|n| n + prior.alpha0).collect();
+    let fit = Vb::new(3).prior(prior).max_iterations(0).fit(&x)?;
+    let mut found = fit.posterior.alpha().as_slice().to_vec();
+    expected.sort_by(f64::total_cmp);
+    found.sort_by(f64::total_cmp);
+    assert_relative_eq!(found[..], expected[..], max_relative = 1e-9);
+    Ok(())
+}
