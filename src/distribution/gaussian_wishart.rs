@@ -8,7 +8,7 @@ use crate::math::LN_2_PI;
 use crate::{Error, Moments, Result};
 
 /// The Gaussian–Wishart distribution of the mean μ and the precision Λ of a Gaussian
-/// (PRML 2.157, B.48): p(μ, Λ) = N(μ | m, (βΛ)⁻¹) W(Λ | W, ν).
+/// (PRML 2.157, B.53): p(μ, Λ) = N(μ | m, (βΛ)⁻¹) W(Λ | W, ν).
 ///
 /// It is the conjugate prior: [`GaussianWishart::posterior`] is one again, and
 /// [`GaussianWishart::log_evidence`] is exact.
