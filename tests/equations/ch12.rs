@@ -117,6 +117,32 @@ fn vb_score() {
             assert_relative_eq!(score, plain, max_relative = 1e-8);
         }
     }
+    check_score_by_sampling();
+}
+
+/// And by sampling in two dimensions, where the constants count twice.
+fn check_score_by_sampling() {
+    let (prior, x, r) = problem();
+    let q = Posterior::from_responsibilities(&prior, &x, &r).unwrap();
+    let (alpha, x) = (q.alpha(), x.row(0).transpose());
+    let (beta, nu, m) = (q.beta()[1], q.nu()[1], q.means().row(1).transpose());
+    let psi = |i: f64| digamma(0.5 * (nu + 1.0 - i));
+    let log_det = psi(1.0) + psi(2.0) + 4.0_f64.ln() + q.w(1).determinant().ln();
+    let shift = &x - m;
+    let score = digamma(alpha[1]) - digamma(alpha.sum()) + 0.5 * log_det
+        - std::f64::consts::TAU.ln()
+        - 1.0 / beta
+        - 0.5 * nu * shift.dot(&(q.w(1) * &shift));
+    let mut rng = rng(124);
+    let values: Vec<f64> = (0..40_000)
+        .map(|_| {
+            let (mu, lambda) = q.components()[1].sample(&mut rng).unwrap();
+            let sigma = lambda.try_inverse().unwrap();
+            let log_weight = q.weights().sample(&mut rng)[1].ln();
+            log_weight + plain_log_density(&x, &mu, &sigma)
+        })
+        .collect();
+    assert_mean(&values, score);
 }
 
 /// A problem in two dimensions: prior, points and any responsibilities.
