@@ -14,3 +14,4 @@ mod ch04;
 mod ch05;
 mod ch10;
 mod ch12;
+mod ch14;
