@@ -233,7 +233,8 @@ fn thin(x: &DMatrix<f64>, plain: &Belief) -> Result<()> {
     println!("\n# Along the thin direction");
     println!("direction = ({:.4}, {:.4})", v[0], v[1]);
     println!("scatter of its points = {along:.2}");
-    println!("W0 inverse = {:.2}", 1.0);
+    let inverse_w0 = prior.w0.clone().try_inverse().expect("a prior's scale");
+    println!("W0 inverse = {:.2}", v.dot(&(inverse_w0 * &v)));
     let shrinkage = prior.beta0 * count / (prior.beta0 + count) * away * away;
     println!("the mean's term = {shrinkage:.2}");
     println!("points = {count:.1}");

@@ -6,6 +6,7 @@ mod series;
 use std::ops::Range;
 use std::path::Path;
 
+use super::axis::Scale;
 use super::layer::{Dash, Key, Layer};
 use super::{Legend, output, page};
 use crate::Error;
@@ -52,14 +53,19 @@ pub struct Chart<'a> {
 pub(super) struct AxisSpec {
     pub label: String,
     pub range: Option<(f64, f64)>,
-    pub log: bool,
+    pub scale: Scale,
     pub whole: bool,
 }
 
 impl<'a> Chart<'a> {
     /// An empty chart; the labels say what the axes show, with units.
     pub fn new(x_label: impl Into<String>, y_label: impl Into<String>) -> Self {
-        let axis = |label| AxisSpec { label, range: None, log: false, whole: false };
+        let axis = |label| AxisSpec {
+            label,
+            range: None,
+            scale: Scale::Linear,
+            whole: false,
+        };
         Chart {
             x: axis(x_label.into()),
             y: axis(y_label.into()),
@@ -95,13 +101,24 @@ impl<'a> Chart<'a> {
 
     /// A logarithmic horizontal axis.
     pub fn log_x(mut self) -> Self {
-        self.x.log = true;
+        self.x.scale = Scale::Log;
         self
     }
 
     /// A logarithmic vertical axis.
     pub fn log_y(mut self) -> Self {
-        self.y.log = true;
+        self.y.scale = Scale::Log;
+        self
+    }
+
+    /// A vertical axis that is logarithmic on both sides of zero, and linear within `near` of it.
+    pub fn signed_log_y(mut self, near: f64) -> Self {
+        if !(near.is_finite() && near > 0.0) {
+            let problem = format!("signed_log_y: {near} is not a positive distance");
+            self.problem.get_or_insert(problem);
+            return self;
+        }
+        self.y.scale = Scale::Signed(near);
         self
     }
 

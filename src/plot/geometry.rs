@@ -160,10 +160,11 @@ impl Frame {
 
 #[cfg(test)]
 mod tests {
+    use super::super::axis::Scale;
     use super::*;
 
     fn frame() -> Frame {
-        let axis = Axis { lo: 0.0, hi: 1.0, log: false, whole: false };
+        let axis = Axis { lo: 0.0, hi: 1.0, scale: Scale::Linear, whole: false };
         Frame { left: 0, top: 0, right: 100, bottom: 100, x: axis, y: axis }
     }
 

@@ -2,7 +2,7 @@
 
 use plotters_backend::text_anchor::{HPos, VPos};
 
-use super::axis::{Axis, Tick};
+use super::axis::{Axis, Scale, Tick};
 use super::chart::Chart;
 use super::geometry::{self, Frame, Spot, px, snap};
 use super::layer::Key;
@@ -110,7 +110,8 @@ impl<'c, 'a> Panel<'c, 'a> {
         if let Some(problem) = &chart.problem {
             return Err(problem.clone());
         }
-        if chart.equal && (chart.x.log || chart.y.log) {
+        let linear = chart.x.scale == Scale::Linear && chart.y.scale == Scale::Linear;
+        if chart.equal && !linear {
             return Err(
                 "equal_aspect: a logarithmic axis has no unit to compare".to_owned()
             );

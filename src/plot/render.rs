@@ -2,7 +2,7 @@
 
 use plotters_backend::text_anchor::{HPos, VPos};
 
-use super::axis::{Axis, Extent};
+use super::axis::{Axis, Extent, Scale};
 use super::chart::Chart;
 use super::contour::Grid;
 use super::geometry::{Frame, Point, px, snap, snapped};
@@ -86,13 +86,13 @@ fn visit(chart: &Chart<'_>, mut each: impl FnMut(Point, Bearing)) {
 
 struct Collected {
     extent: Extent,
-    log: bool,
+    scale: Scale,
     off_scale: Option<f64>,
 }
 
 impl Collected {
     fn push(&mut self, value: f64, soft: bool) {
-        if self.log && value <= 0.0 {
+        if !self.scale.holds(value) {
             if !soft {
                 self.off_scale.get_or_insert(value);
             }
@@ -108,7 +108,7 @@ fn axis(
     fill: impl FnOnce(&mut Collected),
 ) -> Result<Axis, String> {
     let mut collected =
-        Collected { extent: Extent::EMPTY, log: spec.log, off_scale: None };
+        Collected { extent: Extent::EMPTY, scale: spec.scale, off_scale: None };
     fill(&mut collected);
     if let Some(value) = collected.off_scale {
         return Err(format!(
@@ -123,11 +123,11 @@ fn axis(
             ));
         }
         None => {
-            let extent = collected.extent.with_margin(spec.log);
+            let extent = collected.extent.with_margin(spec.scale);
             (extent.lo, extent.hi)
         }
     };
-    if spec.log && lo <= 0.0 {
+    if !spec.scale.holds(lo) {
         return Err(format!(
             "{name}_range: {lo} is not positive, as a logarithmic axis needs"
         ));
@@ -141,7 +141,7 @@ fn axis(
             "the {name} axis from {lo} to {hi} is too narrow or too wide to draw"
         ));
     }
-    Ok(Axis { lo, hi, log: spec.log, whole: spec.whole })
+    Ok(Axis { lo, hi, scale: spec.scale, whole: spec.whole })
 }
 
 fn sample(f: &dyn Fn(f64) -> f64, x: &Axis) -> Result<Vec<Point>, String> {

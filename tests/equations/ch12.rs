@@ -103,7 +103,7 @@ fn label_factor() {
 fn vb_score() {
     let (q, x) = small();
     let log_weights = log_weights_by_quadrature(q.alpha()[0], q.alpha()[1]);
-    for k in 0..2 {
+    for (k, log_weight) in log_weights.into_iter().enumerate() {
         for x in x.iter() {
             let (beta, nu, w) = (q.beta()[k], q.nu()[k], q.w(k)[(0, 0)]);
             let log_det = digamma(0.5 * nu) + 2.0_f64.ln() + w.ln();
@@ -113,7 +113,7 @@ fn vb_score() {
                 - 0.5 / beta
                 - 0.5 * nu * w * (x - q.means()[(k, 0)]).powi(2);
             let plain =
-                log_weights[k] + log_gaussian_by_quadrature(&q.components()[k], *x);
+                log_weight + log_gaussian_by_quadrature(&q.components()[k], *x);
             assert_relative_eq!(score, plain, max_relative = 1e-8);
         }
     }

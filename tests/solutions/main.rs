@@ -6,5 +6,7 @@ mod ch03;
 mod ch04;
 mod ch05;
 mod ch10;
+mod ch11;
 mod ch12;
+mod ch13;
 mod ch14;
