@@ -11,8 +11,8 @@ use mixtures::{
 const LN_2_PI: f64 = 1.837_877_066_409_345_6;
 
 // ANCHOR: weak
-/// Little is believed: a mean anywhere within ten deviations of zero, and a scatter of
-/// 0.1, worth two degrees of freedom.
+/// Little is believed: means within ten of their deviations of zero, and a
+/// scatter of 0.1, worth two degrees of freedom.
 fn weak_prior() -> Prior {
     Prior {
         alpha0: 1.0,
@@ -59,12 +59,12 @@ fn fit_both(
     prior: &Prior,
     seed: u64,
 ) -> Result<(Option<GaussianMixture>, Posterior)> {
-    let em = match Em::new(3).restarts(5).seed(seed).fit(x) {
+    let em = match Em::new(3).restarts(3).seed(seed).fit(x) {
         Ok(fit) => Some(fit.mixture),
         Err(Error::Collapse { .. }) => None,
         Err(other) => return Err(other),
     };
-    let vb = Vb::new(3).prior(prior.clone()).restarts(5).seed(seed).fit(x)?;
+    let vb = Vb::new(3).prior(prior.clone()).restarts(3).seed(seed).fit(x)?;
     Ok((em, vb.posterior))
 }
 // ANCHOR_END: both
@@ -235,7 +235,7 @@ fn held_out() -> Result<()> {
             gaps.em.push(em.map_or(f64::INFINITY, gap));
             gaps.weak.push(gap(weak.predictive().log_density(&fresh)?));
             gaps.plug_in.push(gap(weak.expected_mixture().log_density(&fresh)?));
-            let default = Vb::new(3).restarts(5).seed(seed).fit(&x)?.posterior;
+            let default = Vb::new(3).restarts(3).seed(seed).fit(&x)?.posterior;
             gaps.default.push(gap(default.predictive().log_density(&fresh)?));
         }
         all.push((n as f64, gaps));
@@ -317,8 +317,8 @@ fn apart(
     at: &DMatrix<f64>,
 ) -> Result<DVector<f64>> {
     let start = Start::Given(truth()?);
-    let em = Em::new(3).start(start.clone()).max_iterations(70).tolerance(0.0);
-    let vb = Vb::new(3).start(start).max_iterations(70).tolerance(0.0);
+    let em = Em::new(3).start(start.clone()).max_iterations(50).tolerance(0.0);
+    let vb = Vb::new(3).start(start).max_iterations(50).tolerance(0.0);
     let vb = vb.prior(prior.clone()).fit(x)?.posterior;
     Ok(vb.predictive().log_density(at)? - em.fit(x)?.mixture.log_density(at)?)
 }

@@ -116,7 +116,7 @@ fn predictive_is_best() {
         160_000,
     );
     let mut rng = rng(1401);
-    let losses: Vec<f64> = (0..40_000)
+    let losses: Vec<f64> = (0..160_000)
         .map(|_| {
             let theta = p.sample(&mut rng).unwrap();
             let u = theta.sample(1, &mut rng).0[0];
