@@ -1,5 +1,5 @@
-//! Gaussian mixtures, fitted by EM: the library that the book *Mixtures* builds, chapter by
-//! chapter, and that draws its figures.
+//! Gaussian mixtures, fitted by EM and by variational Bayes: the library that the book *Mixtures*
+//! builds, chapter by chapter, and that draws its figures.
 //!
 //! # A first fit
 //!
@@ -21,9 +21,31 @@
 //! # Ok::<(), mixtures::Error>(())
 //! ```
 //!
+//! # With uncertainty
+//!
+//! [`Vb`] fits by variational Bayes: not one mixture but a [`Posterior`] over mixtures. Components
+//! that the data do not need stay empty, none can collapse, and the fit comes with a lower bound of
+//! the log evidence, exact to the constant, by which different K and different priors compare.
+//!
+//! ```
+//! use mixtures::{Prior, Vb, data, math};
+//!
+//! let x = data::faithful();
+//! let prior = Prior { beta0: 0.1, ..Prior::from_data(&x)? };
+//! let fit = Vb::new(6).prior(prior).restarts(10).seed(7).fit(&x)?;
+//! println!("{:.3}", fit.posterior.expected_mixture());
+//!
+//! let predictive = fit.posterior.predictive(); // all parameters integrated out: Student-t tails
+//! let surprise = -predictive.log_density(&x)?;
+//! let credible = fit.posterior.credible(0.95, 1000, &mut math::rng(1))?;
+//! assert!(fit.elbo() < 0.0 && surprise.len() == 272 && credible.level == 0.95);
+//! # Ok::<(), mixtures::Error>(())
+//! ```
+//!
 //! # What it promises
 //!
-//! - **The objective never falls**: nothing is added to a covariance behind your back. If a
+//! - **The objective never falls**, log likelihood or bound, each with every constant: nothing is
+//!   added to a covariance behind your back. If a
 //!   component collapses onto too few points, or rounding gets the better of the data, the fit
 //!   stops with an [`Error`] that says which, where, and what to do.
 //! - **Digits are kept**: moments are taken about fixed centres, so that an offset common to all
@@ -44,6 +66,12 @@
 //! | 3 Mixtures and hidden labels | [`mixture`], [`math::log_sum_exp`], [`data`] |
 //! | 4 Responsibilities and the updates | [`inference`]: [`e_step`], [`Summary`], [`Em`] |
 //! | 5 Why EM climbs | [`inference`]: the fitting loop behind [`Em`] |
+//! | 10 Bayes for one Gaussian | [`distribution`]: [`GaussianWishart`], [`Wishart`], [`StudentT`] |
+//! | 11 The evidence lower bound | (the idea behind [`Vb`]; nothing of its own) |
+//! | 12 Variational Bayes for the mixture | [`inference`]: [`Prior`], [`Vb`], [`Posterior`]; [`Dirichlet`] |
+//! | 13 The bound, term by term | [`inference`]: [`ElboTerms`], [`Posterior::elbo`] |
+//! | 14 Predicting | [`mixture`]: [`StudentTMixture`], [`Posterior::predictive`] |
+//! | 15 How far off is variational Bayes? | [`inference`]: [`Gibbs`], [`Posterior::credible`] |
 //! | every figure | [`plot`] |
 //!
 //! Modules import downwards only: `error`, `finite`, [`math`], [`stats`], the kernel (private), [`data`],
@@ -68,8 +96,8 @@ pub mod stats;
 pub use distribution::{Dirichlet, Gaussian, GaussianWishart, StudentT, Wishart};
 pub use error::{Error, Result};
 pub use inference::{
-    Credible, ElboTerms, Em, EmFit, Interval, Posterior, Prior, Start, Summary, Vb,
-    VbFit, e_step,
+    Credible, ElboTerms, Em, EmFit, Gibbs, Interval, Posterior, Prior, Start,
+    Summary, Vb, VbFit, e_step,
 };
 pub use mixture::{Covariance, GaussianMixture, StudentTMixture};
 pub use stats::Moments;
