@@ -9,4 +9,5 @@ mod ch10;
 mod ch11;
 mod ch12;
 mod ch13;
+mod ch14;
 mod ch15;
