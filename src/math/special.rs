@@ -26,6 +26,7 @@ pub fn ln_multivariate_gamma(d: usize, a: f64) -> f64 {
 
 /// ln Γ(a + h) − ln Γ(a) for a, h > 0, which for large a is far smaller than either:
 /// there it is the difference of two Stirling series, taken term by term.
+// ANCHOR: ln_gamma_ratio
 pub(crate) fn ln_gamma_ratio(a: f64, h: f64) -> f64 {
     if a < 40.0 {
         return ln_gamma(a + h) - ln_gamma(a);
@@ -37,6 +38,7 @@ pub(crate) fn ln_gamma_ratio(a: f64, h: f64) -> f64 {
     };
     (a - 0.5) * (h / a).ln_1p() + h * (b.ln() - 1.0) + tail(b) - tail(a)
 }
+// ANCHOR_END: ln_gamma_ratio
 
 /// ψ(a + h) − ψ(a) for a, h > 0, likewise.
 pub(crate) fn digamma_difference(a: f64, h: f64) -> f64 {
