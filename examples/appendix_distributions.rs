@@ -1,18 +1,15 @@
 //! Appendix: the distributions of weights, precisions and predictions, drawn.
 
-use mixtures::math::{ln_gamma, rng};
+use mixtures::math::{Rng, ln_gamma, rng};
 use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
-use mixtures::plot::{Chart, Colour, save_row};
+use mixtures::plot::{Chart, Colour, save_grid};
 use mixtures::rand::distr::Distribution;
 use mixtures::rand_distr::Gamma;
 use mixtures::{Dirichlet, Gaussian, Result, StudentT, Wishart};
 
 // ANCHOR: naive
 /// Weights drawn as the derivation says: gamma variates divided by their sum.
-fn naive_weights(
-    alpha: &DVector<f64>,
-    rng: &mut mixtures::math::Rng,
-) -> DVector<f64> {
+fn naive_weights(alpha: &DVector<f64>, rng: &mut Rng) -> DVector<f64> {
     let gammas = alpha.map(|a| Gamma::new(a, 1.0).expect("α > 0").sample(rng));
     &gammas / gammas.sum()
 }
@@ -34,17 +31,23 @@ fn main() -> Result<()> {
     println!("not a number, gammas over their sum = {failed}");
     println!("not a number, in logarithms = {failed_in_logarithms}");
 
-    let panels: Vec<Chart> = [0.1, 1.0, 10.0]
+    let concentrations = [
+        ("0.1, 0.1, 0.1", [0.1; 3]),
+        ("1, 1, 1", [1.0; 3]),
+        ("10, 10, 10", [10.0; 3]),
+    ];
+    let panels: Vec<Chart> = concentrations
         .into_iter()
-        .map(|alpha| -> Result<Chart> {
-            let dirichlet = Dirichlet::new(DVector::from_element(3, alpha))?;
+        .chain([("2, 6, 12", [2.0, 6.0, 12.0])])
+        .map(|(name, alpha)| -> Result<Chart> {
+            let dirichlet = Dirichlet::new(DVector::from_row_slice(&alpha))?;
             let mut weights = DMatrix::zeros(400, 2);
             for mut row in weights.row_iter_mut() {
                 let pi = dirichlet.sample(&mut rng);
                 row.copy_from_slice(&[pi[0], pi[1]]);
             }
             Ok(Chart::new("π_1", "π_2")
-                .heading(format!("α = {alpha}"))
+                .heading(format!("α = ({name})"))
                 .x_range(-0.05..1.05)
                 .y_range(-0.05..1.05)
                 .line(
@@ -55,7 +58,7 @@ fn main() -> Result<()> {
                 .scatter(&weights, Colour::component(0)))
         })
         .collect::<Result<_>>()?;
-    save_row("appendix-dirichlet", &panels)?;
+    save_grid("appendix-dirichlet", 2, &panels)?;
 
     // ANCHOR: log_det
     let w = dmatrix![0.8, -0.3; -0.3, 0.4];
@@ -70,7 +73,7 @@ fn main() -> Result<()> {
 
     let sigma = dmatrix![1.0, 0.6; 0.6, 1.0];
     let precision = sigma.clone().try_inverse().expect("a covariance");
-    let panels: Vec<Chart> = [3.0, 10.0, 100.0]
+    let panels: Vec<Chart> = [3.0, 6.0, 20.0, 100.0]
         .into_iter()
         .map(|nu| -> Result<Chart> {
             let wishart = Wishart::new(nu, &precision / nu)?;
@@ -86,7 +89,7 @@ fn main() -> Result<()> {
             Ok(chart.ellipse(&origin, &sigma, 0.9, Colour::Ink).with_dashes())
         })
         .collect::<Result<_>>()?;
-    save_row("appendix-wishart", &panels)?;
+    save_grid("appendix-wishart", 2, &panels)?;
 
     let student = |nu: f64| StudentT::new(nu, dvector![0.0], dmatrix![1.0]);
     let gaussian = Gaussian::new(dvector![0.0], dmatrix![1.0])?;

@@ -138,7 +138,8 @@ impl Dirichlet {
         let logs = self.concentration.map(|alpha| {
             let gamma = Gamma::new(alpha + 1.0, 1.0).expect("α is positive");
             let uniform: f64 = rng.sample(Open01);
-            gamma.sample(rng).ln() + uniform.ln() / alpha // Gamma(α) = Gamma(α + 1) U^(1/α)
+            // Gamma(α) = Gamma(α + 1) U^(1/α)
+            gamma.sample(rng).ln() + uniform.ln() / alpha
         });
         // Not exp(log − log_sum_exp): subtracting a large logarithm rounds by more than
         // an ulp of the weights, whose sum must be 1.
