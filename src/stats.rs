@@ -200,6 +200,19 @@ impl Moments {
     }
     // ANCHOR_END: read
 
+    /// x̄ − `origin` (length D), to all digits even where both are large; none for no weight.
+    pub(crate) fn mean_from(&self, origin: &DVector<f64>) -> Option<DVector<f64>> {
+        let shifts = self.sum.iter().map(|s| s.divided_by(self.count));
+        let ends = self.centre.iter().zip(origin);
+        let differences = shifts.zip(ends).map(|(mut shift, (c, o))| {
+            shift += *c;
+            shift += -o;
+            shift.value()
+        });
+        (self.count() > 0.0)
+            .then(|| DVector::from_iterator(self.dimension(), differences))
+    }
+
     /// x̄ − c, for corrections that need it to working precision only.
     fn mean_shift(&self) -> Option<DVector<f64>> {
         (self.count() > 0.0).then(|| self.sum() / self.count())

@@ -5,7 +5,7 @@ use rand_distr::Gamma;
 use serde::{Deserialize, Serialize};
 
 use crate::finite::check_positive;
-use crate::math::{digamma, ln_gamma, log_sum_exp};
+use crate::math::{digamma, ln_gamma};
 use crate::{Error, Result};
 
 /// The Dirichlet distribution of weights π on the simplex, with concentrations α₁ … α_K
@@ -84,7 +84,8 @@ impl Dirichlet {
     /// simplex it may be infinite.
     ///
     /// # Errors
-    /// If `weights` has another length, a negative entry, or another sum than 1 (to 1e-9).
+    /// If `weights` has another length, a negative entry, or another sum than 1 (to 1e-9); or if
+    /// it lies where the edges of density 0 and of infinite density meet.
     pub fn log_density(&self, weights: &DVector<f64>) -> Result<f64> {
         self.check_count(weights.len(), "the vector of weights")?;
         check_weights(weights)?;
@@ -93,6 +94,15 @@ impl Dirichlet {
             .filter(|(alpha, _)| **alpha != 1.0) // 0 · ln 0 is 0 here
             .map(|(alpha, w)| (alpha - 1.0) * w.ln())
             .sum();
+        if sum.is_nan() {
+            return Err(Error::Weights {
+                what: "the weights of the components".into(),
+                reason:
+                    "some are 0 where the density is 0, others where it is infinite; \
+                         together it has no value there"
+                        .into(),
+            });
+        }
         Ok(self.log_normaliser() + sum)
     }
 
@@ -123,15 +133,20 @@ impl Dirichlet {
 
     /// One draw of π, length K: gamma variates divided by their sum (in logarithms, as
     /// those of small α underflow).
+    // ANCHOR: sample
     pub fn sample<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> DVector<f64> {
         let logs = self.concentration.map(|alpha| {
             let gamma = Gamma::new(alpha + 1.0, 1.0).expect("α is positive");
             let uniform: f64 = rng.sample(Open01);
-            gamma.sample(rng).ln() + uniform.ln() / alpha // Gamma(α) = Gamma(α + 1) U^(1/α)
+            // Gamma(α) = Gamma(α + 1) U^(1/α)
+            gamma.sample(rng).ln() + uniform.ln() / alpha
         });
-        let total = log_sum_exp(logs.as_slice());
-        logs.map(|log| (log - total).exp())
+        // Not exp(log − log_sum_exp): subtracting a large logarithm rounds by more than
+        // an ulp of the weights, whose sum must be 1.
+        let shares = logs.map(|log| (log - logs.max()).exp());
+        &shares / shares.sum()
     }
+    // ANCHOR_END: sample
 
     fn check_count(&self, found: usize, what: &str) -> Result<()> {
         let k = self.concentration.len();

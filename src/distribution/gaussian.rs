@@ -78,7 +78,12 @@ impl Gaussian {
         factor: &Cholesky,
         s: f64,
     ) -> Self {
-        Gaussian { mean, covariance: covariance * s, factor: factor.scaled(s) }
+        let covariance = covariance * s;
+        // Factored anew if it can be, as reading it back from a file would. Rounding can make
+        // the multiple of a nearly singular matrix indefinite.
+        let factor = Cholesky::new(&covariance, "the covariance")
+            .unwrap_or_else(|_| factor.scaled(s));
+        Gaussian { mean, covariance, factor }
     }
 
     /// The maximum likelihood fit to the rows of `x` (N×D): their mean, and their scatter divided

@@ -87,11 +87,10 @@ impl GaussianWishart {
     /// If the moments are of another dimension, or so large that W⁻¹ is not finite.
     // ANCHOR: posterior
     pub fn posterior(&self, moments: &Moments) -> Result<GaussianWishart> {
-        self.expect_dimension(moments.dimension())?;
-        let Some(mean) = moments.mean() else { return Ok(self.clone()) };
+        self.expect_dimension(moments.dimension(), "the moments")?;
+        let Some(shift) = moments.mean_from(&self.m) else { return Ok(self.clone()) };
         let count = moments.count();
         let beta = self.beta + count;
-        let shift = mean - &self.m;
         let m = &self.m + &shift * (count / beta);
         let mut inverse_w = self.wishart.inverse_w() + moments.scatter();
         inverse_w.ger(self.beta * (count / beta), &shift, &shift, 1.0);
@@ -133,13 +132,14 @@ impl GaussianWishart {
     /// ln p(μ, Λ), natural log.
     ///
     /// # Errors
-    /// If the shapes differ, or Λ is not symmetric and positive definite.
+    /// If the shapes differ, μ is not finite, or Λ is not symmetric and positive definite.
     pub fn log_density(
         &self,
         mu: &DVector<f64>,
         lambda: &DMatrix<f64>,
     ) -> Result<f64> {
-        self.expect_dimension(mu.len())?;
+        self.expect_dimension(mu.len(), "the mean")?;
+        check_finite(&mu.as_view(), "the mean")?;
         let of_lambda = self.wishart.log_density(lambda)?;
         let precision = crate::math::Cholesky::new(lambda, "the precision")?;
         let shift = mu - &self.m;
@@ -172,7 +172,7 @@ impl GaussianWishart {
     /// # Errors
     /// If `other` has another dimension.
     pub fn kl(&self, other: &GaussianWishart) -> Result<f64> {
-        self.expect_dimension(other.dimension())?;
+        self.expect_dimension(other.dimension(), "the other distribution")?;
         Ok(self.kl_terms(other).iter().sum())
     }
 
@@ -251,17 +251,13 @@ impl GaussianWishart {
         self
     }
 
-    fn expect_dimension(&self, found: usize) -> Result<()> {
+    fn expect_dimension(&self, found: usize, what: &str) -> Result<()> {
         let d = self.dimension();
         if found == d {
             return Ok(());
         }
-        let expected = format!("of dimension {d}, as the prior is");
-        Err(Error::shape(
-            "what was observed",
-            expected,
-            format!("of dimension {found}"),
-        ))
+        let expected = format!("of dimension {d}, as W is {d}×{d}");
+        Err(Error::shape(what, expected, format!("of dimension {found}")))
     }
 }
 

@@ -7,7 +7,7 @@ use super::Gaussian;
 use crate::Result;
 use crate::finite::check_positive;
 use crate::kernel::{Score, log_densities};
-use crate::math::{digamma, ln_gamma_ratio};
+use crate::math::{digamma_difference, ln_gamma_ratio};
 
 const LN_PI: f64 = 1.144_729_885_849_400_2;
 
@@ -104,7 +104,7 @@ impl StudentT {
     /// The differential entropy −E ln p(x).
     pub fn entropy(&self) -> f64 {
         let (d, nu) = (self.dimension() as f64, self.nu);
-        let digammas = digamma(0.5 * (nu + d)) - digamma(0.5 * nu);
+        let digammas = digamma_difference(0.5 * nu, 0.5 * d);
         0.5 * (nu + d) * digammas - self.log_normaliser()
     }
 

@@ -135,7 +135,7 @@ impl Wishart {
     /// If Λ (D×D) is of another size, or not symmetric and positive definite.
     pub fn log_density(&self, lambda: &DMatrix<f64>) -> Result<f64> {
         let precision = Cholesky::new(lambda, "the precision")?;
-        self.expect_dimension(lambda.nrows())?;
+        self.expect_dimension(lambda.nrows(), "the precision")?;
         let trace = (self.factor.l().transpose() * precision.l()).norm_squared();
         Ok(self.log_normaliser() + self.power() * precision.log_det() - 0.5 * trace)
     }
@@ -151,7 +151,7 @@ impl Wishart {
     /// # Errors
     /// If `other` has another dimension.
     pub fn kl(&self, other: &Wishart) -> Result<f64> {
-        self.expect_dimension(other.dimension())?;
+        self.expect_dimension(other.dimension(), "the other scale")?;
         Ok(self.kl_terms(other).iter().sum())
     }
 
@@ -202,16 +202,13 @@ impl Wishart {
         0.5 * (self.nu - self.dimension() as f64 - 1.0)
     }
 
-    fn expect_dimension(&self, found: usize) -> Result<()> {
+    fn expect_dimension(&self, found: usize, what: &str) -> Result<()> {
         let d = self.dimension();
         if found == d {
             return Ok(());
         }
-        Err(Error::shape(
-            "the precision",
-            format!("{d}×{d}"),
-            format!("{found}×{found}"),
-        ))
+        let expected = format!("{d}×{d}, as W is");
+        Err(Error::shape(what, expected, format!("{found}×{found}")))
     }
 }
 

@@ -10,8 +10,8 @@ mod sum;
 pub use cholesky::Cholesky;
 pub use log_sum_exp::log_sum_exp;
 pub use rng::{Rng, rng, rng_stream};
-pub(crate) use special::ln_gamma_ratio;
 pub use special::{digamma, ln_gamma, ln_multivariate_gamma};
+pub(crate) use special::{digamma_difference, ln_gamma_ratio};
 pub use sum::Sum;
 
 /// ln 2π, the constant of every Gaussian's log density.

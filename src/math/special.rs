@@ -19,13 +19,14 @@ pub fn digamma(x: f64) -> f64 {
 /// assert_eq!(ln_multivariate_gamma(1, 2.5), ln_gamma(2.5));
 /// ```
 pub fn ln_multivariate_gamma(d: usize, a: f64) -> f64 {
-    let pi_power = (d * (d - 1)) as f64 / 4.0;
+    let pi_power = (d * d.saturating_sub(1)) as f64 / 4.0;
     let gammas: f64 = (0..d).map(|i| ln_gamma(a - 0.5 * i as f64)).sum();
     pi_power * std::f64::consts::PI.ln() + gammas
 }
 
 /// ln Γ(a + h) − ln Γ(a) for a, h > 0, which for large a is far smaller than either:
 /// there it is the difference of two Stirling series, taken term by term.
+// ANCHOR: ln_gamma_ratio
 pub(crate) fn ln_gamma_ratio(a: f64, h: f64) -> f64 {
     if a < 40.0 {
         return ln_gamma(a + h) - ln_gamma(a);
@@ -36,6 +37,20 @@ pub(crate) fn ln_gamma_ratio(a: f64, h: f64) -> f64 {
         (1.0 / 12.0 - y * (1.0 / 360.0 - y * (1.0 / 1260.0 - y / 1680.0))) / x
     };
     (a - 0.5) * (h / a).ln_1p() + h * (b.ln() - 1.0) + tail(b) - tail(a)
+}
+// ANCHOR_END: ln_gamma_ratio
+
+/// ψ(a + h) − ψ(a) for a, h > 0, likewise.
+pub(crate) fn digamma_difference(a: f64, h: f64) -> f64 {
+    if a < 40.0 {
+        return digamma(a + h) - digamma(a);
+    }
+    let b = a + h;
+    let tail = |x: f64| {
+        let y = 1.0 / (x * x);
+        y * (1.0 / 12.0 - y * (1.0 / 120.0 - y / 252.0))
+    };
+    (h / a).ln_1p() + 0.5 * (h / a) / b + tail(a) - tail(b)
 }
 
 #[cfg(test)]
@@ -55,6 +70,26 @@ mod tests {
         assert_relative_eq!(
             ln_gamma_ratio(a, h),
             ln_gamma(a + h) - ln_gamma(a),
+            max_relative = 1e-13
+        );
+    }
+
+    /// ψ(a + 1) = ψ(a) + 1/a, likewise.
+    #[test]
+    fn differences_of_digammas_keep_their_digits() {
+        for a in [0.3, 7.0, 39.9, 40.1, 1e3, 1e8, 1e15] {
+            let two = 1.0 / a + 1.0 / (a + 1.0);
+            let accuracy = if a < 40.0 { 1e-13 } else { 1e-15 };
+            assert_relative_eq!(
+                digamma_difference(a, 2.0),
+                two,
+                max_relative = accuracy
+            );
+        }
+        let (a, h) = (40.0, 2.5);
+        assert_relative_eq!(
+            digamma_difference(a, h),
+            digamma(a + h) - digamma(a),
             max_relative = 1e-13
         );
     }

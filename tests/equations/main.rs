@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod appendix_distributions;
 mod appendix_matrix_calculus;
 mod ch01;
 mod ch02;

@@ -1,5 +1,6 @@
 //! The solutions of the exercises, run.
 
+mod appendix_distributions;
 mod ch01;
 mod ch02;
 mod ch03;
