@@ -11,7 +11,6 @@ use serde::{Serialize, de::DeserializeOwned};
 use statrs::distribution::{Beta, ChiSquared, Continuous, ContinuousCDF, StudentsT};
 use statrs::statistics::Distribution;
 
-#[allow(dead_code)] // each suite uses its own part of it
 mod common;
 use common::*;
 

@@ -1,7 +1,6 @@
 //! The laws of variational Bayes: its bound is exact where it can be, never falls, and
 //! means the same in any units.
 
-#[path = "common/mod.rs"]
 mod common;
 
 use approx::assert_relative_eq;
