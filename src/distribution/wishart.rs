@@ -11,6 +11,9 @@ use crate::{Error, Result};
 /// What W and W⁻¹ may hold, so that no multiple of them overflows.
 const LARGEST: f64 = 1e200;
 
+/// What errors call W⁻¹.
+const INVERSE_SCALE: &str = "the inverse scale W⁻¹";
+
 const LN_2: f64 = std::f64::consts::LN_2;
 
 /// The Wishart distribution of a D×D precision Λ, with scale W and ν > D − 1 degrees of freedom
@@ -50,7 +53,8 @@ impl Wishart {
     /// If ν ≤ D − 1, where no such density exists, or W is not symmetric and positive definite.
     pub fn new(nu: f64, w: DMatrix<f64>) -> Result<Self> {
         let inverse_w = inverse(&Cholesky::new(&w, "the scale W")?);
-        Wishart::checked(nu, w, inverse_w)
+        let factor = Cholesky::new(&inverse_w, INVERSE_SCALE)?;
+        Wishart::checked(nu, w, inverse_w, factor)
     }
 
     /// From the degrees of freedom ν and the inverse of the scale, W⁻¹ (D×D).
@@ -58,11 +62,16 @@ impl Wishart {
     /// # Errors
     /// As [`Wishart::new`].
     pub fn from_inverse(nu: f64, inverse_w: DMatrix<f64>) -> Result<Self> {
-        let w = inverse(&Cholesky::new(&inverse_w, "the inverse scale W⁻¹")?);
-        Wishart::checked(nu, w, inverse_w)
+        let factor = Cholesky::new(&inverse_w, INVERSE_SCALE)?;
+        Wishart::checked(nu, inverse(&factor), inverse_w, factor)
     }
 
-    fn checked(nu: f64, w: DMatrix<f64>, inverse_w: DMatrix<f64>) -> Result<Self> {
+    fn checked(
+        nu: f64,
+        w: DMatrix<f64>,
+        inverse_w: DMatrix<f64>,
+        factor: Cholesky,
+    ) -> Result<Self> {
         check_positive(nu, "nu")?;
         let lowest = w.nrows() as f64 - 1.0;
         if nu <= lowest {
@@ -73,7 +82,6 @@ impl Wishart {
             );
             return Err(Error::option("nu", nu, &reason));
         }
-        let factor = Cholesky::new(&inverse_w, "the inverse scale W⁻¹")?;
         if w.amax().max(inverse_w.amax()) > LARGEST {
             return Err(Error::NotPositiveDefinite {
                 what: "the scale W, or its inverse,".into(),
@@ -238,7 +246,8 @@ impl TryFrom<Parts> for Wishart {
             ));
         }
         Cholesky::new(&parts.w, "the scale W")?;
-        let wishart = Wishart::checked(parts.nu, parts.w, parts.inverse_w)?;
+        let factor = Cholesky::new(&parts.inverse_w, INVERSE_SCALE)?;
+        let wishart = Wishart::checked(parts.nu, parts.w, parts.inverse_w, factor)?;
         let l = wishart.factor.l();
         let distance = l.transpose() * &wishart.w * l - DMatrix::identity(d, d);
         if distance.iter().all(|v| v.abs() <= INVERSE) {
