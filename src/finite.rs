@@ -56,5 +56,6 @@ pub(crate) fn check_positive(value: f64, what: &str) -> Result<()> {
     if PARAMETERS.contains(&value) {
         return Ok(());
     }
+    let value = format!("{value:?}");
     Err(Error::option(what, value, "it must be positive, between 1e-24 and 1e24"))
 }

@@ -24,7 +24,7 @@
 //! # With uncertainty
 //!
 //! [`Vb`] fits by variational Bayes: not one mixture but a [`Posterior`] over mixtures. Components
-//! that the data do not need stay empty, none can collapse, and the fit comes with a lower bound of
+//! that the data do not need stay empty, none collapses onto a point, and the fit comes with a lower bound of
 //! the log evidence, exact to the constant, by which different K and different priors compare.
 //!
 //! ```

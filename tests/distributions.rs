@@ -1167,3 +1167,24 @@ fn nearly_singular_scales_do_not_panic() {
     }
     assert!(tried > 100);
 }
+
+/// Divergences of close distributions with large parameters, where normalisers of 1e9 and more
+/// cancel; the values are from 60-digit arithmetic.
+#[test]
+fn divergences_keep_their_digits() {
+    let dirichlet = |a: f64, b: f64| Dirichlet::new(dvector![a, b]).unwrap();
+    for a in [1e6_f64, 1e8, 1e10] {
+        // To the first order ½ (a − b)ᵀ Hess (a − b); here ½·1²·(ψ′(a) − ψ′(2a)) = 1/(4a).
+        let kl = dirichlet(a + 1.0, a).kl(&dirichlet(a, a)).unwrap();
+        assert_relative_eq!(kl, 0.25 / a, max_relative = 1e-3);
+    }
+    let kl = |nu: f64| {
+        let a = Wishart::new(nu + 10.0, DMatrix::identity(2, 2) / nu).unwrap();
+        let b = Wishart::new(nu, DMatrix::identity(2, 2) / nu).unwrap();
+        a.kl(&b).unwrap()
+    };
+    // ½ (10/2)² Σ ψ′((ν + 1 − i)/2) ≈ 12.5 · 2 · 2/ν.
+    for nu in [1e6, 1e8, 1e10] {
+        assert_relative_eq!(kl(nu), 50.0 / nu, max_relative = 1e-3);
+    }
+}

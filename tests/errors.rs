@@ -3,7 +3,7 @@
 use mixtures::math::rng;
 use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use mixtures::{
-    Em, Gaussian, GaussianMixture, Posterior, Prior, Start, StudentT,
+    Em, Error, Gaussian, GaussianMixture, Posterior, Prior, Start, StudentT,
     StudentTMixture, Vb, data,
 };
 
@@ -235,20 +235,21 @@ fn bad_priors() {
     let x = good();
     let fit = |prior: Prior| message(Vb::new(2).prior(prior).fit(&x));
     for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-300] {
-        let value = bad.to_string();
-        says(fit(Prior { alpha0: bad, ..prior() }), &["component 0", &value]);
-        says(fit(Prior { beta0: bad, ..prior() }), &["beta", &value, "positive"]);
-        says(fit(Prior { nu0: bad, ..prior() }), &["nu", &value]);
+        let value = format!("{bad:?}");
+        says(fit(Prior { alpha0: bad, ..prior() }), &["alpha0", &value]);
+        says(fit(Prior { beta0: bad, ..prior() }), &["beta0", &value, "positive"]);
+        says(fit(Prior { nu0: bad, ..prior() }), &["nu0", &value]);
     }
-    says(fit(Prior { nu0: 1.0, ..prior() }), &["nu = 1", "more than 1 degrees"]);
+    says(fit(Prior { nu0: 1.0, ..prior() }), &["nu0 = 1.0", "above 1, by 1e-12"]);
+    says(fit(Prior { alpha0: 1e-13, ..prior() }), &["alpha0", "at least 1e-12"]);
     let m0 = dvector![1.0, f64::NAN];
-    says(fit(Prior { m0, ..prior() }), &["the mean m", "NaN", "row 1"]);
+    says(fit(Prior { m0, ..prior() }), &["m0", "NaN", "row 1"]);
     let m0 = dvector![1.0, 2.0, 3.0];
-    says(fit(Prior { m0, ..prior() }), &["the mean m", "length 2", "length 3"]);
+    says(fit(Prior { m0, ..prior() }), &["m0", "length 2", "length 3"]);
     let w0 = dmatrix![1.0, 2.0; 2.0, 1.0];
-    says(fit(Prior { w0, ..prior() }), &["the scale W", "positive definite"]);
+    says(fit(Prior { w0, ..prior() }), &["w0", "positive definite"]);
     let w0 = dmatrix![1.0, 0.3; 0.2, 1.0];
-    says(fit(Prior { w0, ..prior() }), &["the scale W", "symmetric"]);
+    says(fit(Prior { w0, ..prior() }), &["w0", "symmetric"]);
     let three = Prior::from_data(&DMatrix::from_fn(9, 3, |i, j| {
         ((7 * i + 3 * j * j) % 10) as f64
     }));
@@ -258,7 +259,12 @@ fn bad_priors() {
     says(message(Vb::new(2).fit(&flat)), &["constant", "column 0"]);
     says(message(Prior::from_data(&with(3, 1, f64::NAN))), &["NaN", "row 3"]);
     says(message(Vb::new(0).prior(prior()).fit(&x)), &["0 components"]);
-    says(message(Vb::new(21).prior(prior()).fit(&x)), &["21 components"]);
+    for many in [21, 1 << 40, usize::MAX] {
+        let fit = Vb::new(many).prior(prior()).fit(&x);
+        says(message(fit), &[&format!("{many} components"), "20 points"]);
+    }
+    let far = Prior { m0: dvector![1e12, 1e12], ..prior() };
+    says(message(Vb::new(2).prior(far).fit(&x)), &["component", "m0 closer"]);
     says(message(Vb::new(2).fit(&with(7, 1, 1e200))), &["row 7", "rescale"]);
     says(message(Vb::new(2).tolerance(-1.0).fit(&x)), &["tolerance"]);
     let means = Start::Means(dmatrix![1.0, f64::NAN; 2.0, 3.0]);
@@ -325,7 +331,7 @@ fn no_prior_and_no_data_make_variational_bayes_panic() {
         1e139,
         -2.0,
     ];
-    let mut fits = 0;
+    let (mut fits, mut tame, mut tame_fits) = (0, 0, 0);
     for _ in 0..3000 {
         let (n, d, k) = (
             rng.random_range(1..12_usize),
@@ -351,8 +357,22 @@ fn no_prior_and_no_data_make_variational_bayes_panic() {
         let vb = Vb::new(k).prior(prior).max_iterations(20);
         let means = DMatrix::from_fn(k, d, |_, _| number(1.0));
         for fit in [vb.fit(&x), vb.clone().start(Start::Means(means)).fit(&x)] {
-            let Ok(fit) = fit else { continue };
+            tame += usize::from(!wild);
+            let fit = match fit {
+                Ok(fit) => fit,
+                Err(
+                    Error::Option { .. }
+                    | Error::NotPositiveDefinite { .. }
+                    | Error::Components { .. }
+                    | Error::NotFinite { .. }
+                    | Error::ObjectiveFell { .. }
+                    | Error::OutOfReach { .. }
+                    | Error::Overflow { .. },
+                ) => continue,
+                Err(other) => panic!("{other}"),
+            };
             fits += 1;
+            tame_fits += usize::from(!wild);
             assert!(fit.trace.iter().all(|f| f.is_finite()), "{fit:?}");
             let q = &fit.posterior;
             let again = q.elbo(&x);
@@ -366,5 +386,7 @@ fn no_prior_and_no_data_make_variational_bayes_panic() {
             let _ = q.sample(&mut mixtures::math::rng(1));
         }
     }
-    assert!(fits > 1000, "{fits}");
+    // Without extremes only a random start with K > N may fail.
+    assert!(tame_fits as f64 > 0.8 * tame as f64, "{tame_fits} of {tame}");
+    assert!(fits > 4000, "{fits}");
 }

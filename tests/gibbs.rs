@@ -324,7 +324,7 @@ fn bad_labels_and_bad_data_are_refused() -> Result<()> {
     says(new(2, vec![]).unwrap_err(), &["labels", "no entries"]);
     says(new(0, vec![0]).unwrap_err(), &["no concentration"]);
     let prior = Prior { nu0: 0.5, ..small_prior() };
-    says(Gibbs::new(prior, 2, vec![0]).unwrap_err(), &["nu = 0.5"]);
+    says(Gibbs::new(prior, 2, vec![0]).unwrap_err(), &["nu0 = 0.5"]);
 
     let (x, mut rng) = (small_data(), rng(1));
     let mut gibbs = new(2, vec![0; 8])?;

@@ -5,7 +5,7 @@ use rand_distr::Gamma;
 use serde::{Deserialize, Serialize};
 
 use crate::finite::check_positive;
-use crate::math::{digamma, ln_gamma};
+use crate::math::{digamma, ln_gamma, ln_gamma_bend};
 use crate::{Error, Result};
 
 /// The Dirichlet distribution of weights π on the simplex, with concentrations α₁ … α_K
@@ -122,13 +122,11 @@ impl Dirichlet {
     }
 
     /// The terms of KL(self ‖ other), which are of equal K: the scale of its rounding.
-    pub(crate) fn kl_terms(&self, other: &Dirichlet) -> [f64; 3] {
-        let change = &self.concentration - &other.concentration;
-        [
-            self.log_normaliser(),
-            -other.log_normaliser(),
-            change.dot(&self.expected_log()),
-        ]
+    pub(crate) fn kl_terms(&self, other: &Dirichlet) -> Vec<f64> {
+        let pairs = self.concentration.iter().zip(&other.concentration);
+        std::iter::once(ln_gamma_bend(self.total(), other.total()))
+            .chain(pairs.map(|(a, b)| -ln_gamma_bend(*a, *b)))
+            .collect()
     }
 
     /// One draw of π, length K: gamma variates divided by their sum (in logarithms, as

@@ -71,6 +71,14 @@ impl Gaussian {
         Ok(Gaussian { mean, covariance, factor })
     }
 
+    /// With covariance G Gᵀ, for a square G. (Where it is singular in double precision, its factor
+    /// is not; but it cannot be read back from a file.)
+    pub(crate) fn with_root(mean: DVector<f64>, root: &DMatrix<f64>) -> Self {
+        let mut covariance = root * root.transpose();
+        covariance.fill_upper_triangle_with_lower_triangle();
+        Gaussian { mean, covariance, factor: Cholesky::of_square(root) }
+    }
+
     /// With covariance `s` L Lᵀ = `s` Σ, where L is known to factor Σ.
     pub(crate) fn scaled(
         mean: DVector<f64>,

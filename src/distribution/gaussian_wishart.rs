@@ -91,7 +91,11 @@ impl GaussianWishart {
         let Some(shift) = moments.mean_from(&self.m) else { return Ok(self.clone()) };
         let count = moments.count();
         let beta = self.beta + count;
-        let m = &self.m + &shift * (count / beta);
+        // From the nearer end, so that a distant one costs no digits.
+        let m = match moments.mean() {
+            Some(mean) if count > self.beta => mean - &shift * (self.beta / beta),
+            _ => &self.m + &shift * (count / beta),
+        };
         let mut inverse_w = self.wishart.inverse_w() + moments.scatter();
         inverse_w.ger(self.beta * (count / beta), &shift, &shift, 1.0);
         let wishart = Wishart::from_inverse(self.wishart.nu() + count, inverse_w)?;
@@ -215,9 +219,7 @@ impl GaussianWishart {
     ) -> Result<Gaussian> {
         let a = self.wishart.bartlett(rng);
         let (mean, g) = self.draw(&a, rng)?;
-        let mut covariance = &g * g.transpose();
-        covariance.fill_upper_triangle_with_lower_triangle();
-        Gaussian::named(mean, covariance, "the drawn covariance")
+        Ok(Gaussian::with_root(mean, &g))
     }
 
     /// μ, and the factor G of Λ⁻¹ = G Gᵀ, for the precision drawn as `a`.

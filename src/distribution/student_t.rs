@@ -1,6 +1,7 @@
 use nalgebra::{DMatrix, DMatrixView, DVector};
+use rand::RngExt;
 use rand::distr::Distribution;
-use rand_distr::ChiSquared;
+use rand_distr::{ChiSquared, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use super::Gaussian;
@@ -109,7 +110,8 @@ impl StudentT {
     }
 
     /// `n` independent points (n×D): m + L ε/√g with ε standard normal, V = L Lᵀ, and g a χ²
-    /// variate divided by its ν degrees of freedom.
+    /// variate divided by its ν degrees of freedom. With ν below about 0.1 some draws are infinite,
+    /// as they are beyond the largest number.
     pub fn sample<R: rand::Rng + ?Sized>(
         &self,
         n: usize,
@@ -126,7 +128,9 @@ impl StudentT {
     pub(crate) fn draw<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> DVector<f64> {
         let chi_squared = ChiSquared::new(self.nu).expect("ν is positive");
         let g = chi_squared.sample(rng) / self.nu;
-        self.location() + (self.core.draw(rng) - self.location()) / g.sqrt()
+        let noise =
+            DVector::from_fn(self.dimension(), |_, _| rng.sample(StandardNormal));
+        self.location() + self.core.factor().l() * noise / g.sqrt()
     }
 
     /// The score whose value at x is `log_weight` + ln p(x).

@@ -5,7 +5,7 @@ use rand_distr::{ChiSquared, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use crate::finite::check_positive;
-use crate::math::{Cholesky, digamma, ln_multivariate_gamma};
+use crate::math::{Cholesky, digamma, excess, ln_gamma_bend, ln_multivariate_gamma};
 use crate::{Error, Result};
 
 /// What W and W⁻¹ may hold, so that no multiple of them overflows.
@@ -164,17 +164,20 @@ impl Wishart {
     }
 
     /// The terms of KL(self ‖ other), which are of equal D: the scale of its rounding.
-    pub(crate) fn kl_terms(&self, other: &Wishart) -> [f64; 5] {
-        let d = self.dimension() as f64;
-        // tr(W₀⁻¹ W) = ‖L⁻¹ L₀‖²
+    pub(crate) fn kl_terms(&self, other: &Wishart) -> Vec<f64> {
+        let d = self.dimension();
+        let (a, b) = (0.5 * self.nu, 0.5 * other.nu);
+        // R = L⁻¹ L₀: tr(W₀⁻¹ W) = ‖R‖², and ln det(W₀⁻¹ W) = 2 Σ ln Rᵢᵢ.
         let relative = self.factor.whitener() * other.factor.l();
-        [
-            self.log_normaliser(),
-            -other.log_normaliser(),
-            0.5 * (self.nu - other.nu) * self.expected_log_det(),
-            0.5 * self.nu * relative.norm_squared(),
-            -0.5 * self.nu * d,
-        ]
+        let mut terms = Vec::with_capacity(d * 4);
+        for i in 0..d {
+            let half = 0.5 * i as f64;
+            terms.push(-ln_gamma_bend(a - half, b - half));
+            terms.push(a * excess(relative[(i, i)]));
+            terms.push((a - b) * 2.0 * relative[(i, i)].ln());
+            terms.extend((0..i).map(|j| a * relative[(i, j)].powi(2)));
+        }
+        terms
     }
 
     /// One draw of Λ, D×D, by Bartlett's decomposition.
@@ -250,7 +253,10 @@ impl TryFrom<Parts> for Wishart {
         let wishart = Wishart::checked(parts.nu, parts.w, parts.inverse_w, factor)?;
         let l = wishart.factor.l();
         let distance = l.transpose() * &wishart.w * l - DMatrix::identity(d, d);
-        if distance.iter().all(|v| v.abs() <= INVERSE) {
+        // W is rounded, which L magnifies.
+        let size = l.abs().transpose() * wishart.w.abs() * l.abs();
+        let allowed = INVERSE + 64.0 * d as f64 * f64::EPSILON * size.amax();
+        if distance.iter().all(|v| v.abs() <= allowed) {
             return Ok(wishart);
         }
         Err(Error::NotPositiveDefinite {

@@ -5,6 +5,9 @@ use crate::inference::posterior::Posterior;
 use crate::mixture::GaussianMixture;
 use crate::{Error, Result};
 
+/// Beyond this many draws their memory, not their number, limits the accuracy.
+const MOST_DRAWS: usize = 10_000_000;
+
 /// Lower and upper ends, entry by entry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Interval<T> {
@@ -38,7 +41,7 @@ impl Posterior {
     /// naming of the components only (chapter 15 measures both).
     ///
     /// # Errors
-    /// If `level` is not between 0 and 1, `draws` is 0, or a drawn precision is singular (see
+    /// If `level` is not between 0 and 1, `draws` is 0 or above ten million, or a drawn precision is singular (see
     /// [`Posterior::sample`]).
     ///
     /// ```
@@ -60,8 +63,9 @@ impl Posterior {
         if !(level > 0.0 && level < 1.0) {
             return Err(Error::option("level", level, "it must lie between 0 and 1"));
         }
-        if draws == 0 {
-            return Err(Error::option("draws", 0, "at least one draw is needed"));
+        if draws == 0 || draws > MOST_DRAWS {
+            let reason = "1 to 10 million draws can be kept";
+            return Err(Error::option("draws", draws, reason));
         }
         let mut drawn: Vec<Vec<f64>> = Vec::new();
         for _ in 0..draws {

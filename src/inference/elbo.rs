@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::distribution::{Dirichlet, GaussianWishart};
 use crate::inference::e_step::e_step;
-use crate::inference::posterior::{Posterior, shares};
+use crate::inference::fit::check_number;
+use crate::inference::posterior::{Posterior, check_responsibilities};
 use crate::kernel::Points;
 use crate::math::LN_2_PI;
 use crate::{Error, Result};
@@ -32,7 +33,8 @@ pub struct ElboTerms {
 }
 
 impl ElboTerms {
-    /// F(q).
+    /// F(q). With tiny α₀ or ν₀ − (D − 1) large terms cancel here, at a cost of 1e-16/α₀ or so;
+    /// [`Posterior::elbo_with`] pairs them before they are added.
     pub fn total(&self) -> f64 {
         self.points
             + self.labels
@@ -47,10 +49,12 @@ impl ElboTerms {
 impl Posterior {
     /// F(q) on the rows of `x` (N×D), the responsibilities at their best for this q(π, μ, Λ):
     /// Σₙ ln Σₖ exp scoreₖ(xₙ) − KL(q(π) ‖ p(π)) − Σₖ KL(q(μₖ, Λₖ) ‖ p(μ, Λ)). It lies below
-    /// ln p(X), and below it by the divergence of q from the exact posterior.
+    /// ln p(X), and below it by the divergence of q from the exact posterior. Every row counts once;
+    /// the bound of a weighted fit is the last of its trace.
     ///
     /// # Errors
-    /// If `x` is empty, not finite, of another dimension, or out of every component's reach.
+    /// If `x` is empty, not finite, of another dimension, or out of every component's reach; or if
+    /// the bound overflows.
     pub fn elbo<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<f64> {
         let points = Points::new(x.into(), None)?;
         points.expect_dimension(self.dimension())?;
@@ -59,10 +63,13 @@ impl Posterior {
         let weights = self.prior().dirichlet(self.component_count())?;
         let component = near.prior().gaussian_wishart()?;
         let penalty = near.penalty(&weights, &component);
-        Ok(summary.log_likelihood + penalty.iter().sum::<f64>())
+        let bound = summary.log_likelihood + penalty.iter().sum::<f64>();
+        check_number(bound, 0)?;
+        Ok(bound)
     }
 
-    /// F(q) for any responsibilities r (N×K), good or bad.
+    /// F(q) for any responsibilities r (N×K), good or bad: the first terms of
+    /// [`Posterior::elbo_terms`], and the divergences from the prior.
     ///
     /// # Errors
     /// As [`Posterior::elbo_terms`].
@@ -71,7 +78,14 @@ impl Posterior {
         x: impl Into<DMatrixView<'a, f64>>,
         r: &DMatrix<f64>,
     ) -> Result<f64> {
-        Ok(self.elbo_terms(x, r)?.total())
+        let terms = self.elbo_terms(x, r)?;
+        let weights = self.prior().dirichlet(self.component_count())?;
+        let component = self.prior().gaussian_wishart()?;
+        let penalty = self.penalty(&weights, &component);
+        let of_labels = terms.points + terms.labels + terms.label_entropy;
+        let bound = of_labels + penalty.iter().sum::<f64>();
+        check_number(bound, 0)?;
+        Ok(bound)
     }
 
     /// The seven terms of F(q) for any responsibilities r (N×K).
@@ -85,8 +99,9 @@ impl Posterior {
         x: impl Into<DMatrixView<'a, f64>>,
         r: &DMatrix<f64>,
     ) -> Result<ElboTerms> {
-        let shares = shares(x.into(), r)?;
-        self.expect_shape(shares.len(), shares[0].dimension())?;
+        let x = x.into();
+        check_responsibilities(&x, r)?;
+        self.expect_shape(r.ncols(), x.ncols())?;
         let d = self.dimension() as f64;
         let weights = self.prior().dirichlet(self.component_count())?;
         let component = self.prior().gaussian_wishart()?;
@@ -94,19 +109,14 @@ impl Posterior {
 
         let (mut points, mut labels, mut components, mut component_entropy) =
             (0.0, 0.0, 0.0, 0.0);
-        for (k, (q, share)) in self.components().iter().zip(&shares).enumerate() {
-            let wishart = q.wishart();
-            if let Some(mean) = share.mean() {
-                let whitener = wishart.factor().whitener();
-                let scatter =
-                    (&whitener * share.scatter() * whitener.transpose()).trace();
-                let constants = wishart.expected_log_det() - d * LN_2_PI;
-                let distance = q.expected_distance(&mean);
-                let count = share.count();
-                points +=
-                    0.5 * (count * (constants - distance) - wishart.nu() * scatter);
+        for (k, q) in self.components().iter().enumerate() {
+            let share = r.column(k);
+            let constants = q.wishart().expected_log_det() - d * LN_2_PI;
+            for (row, r) in x.row_iter().zip(&share) {
+                let distance = q.expected_distance(&row.transpose());
+                points += 0.5 * r * (constants - distance);
             }
-            labels += share.count() * log_weights[k];
+            labels += share.sum() * log_weights[k];
             components += q.expected_log_density(&component);
             component_entropy += q.entropy();
         }

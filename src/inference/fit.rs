@@ -74,7 +74,7 @@ pub(crate) fn climb<L: Learner>(
 // ANCHOR_END: climb
 
 /// Infinite or NaN: no climb can start, or go on, from there.
-fn check_number(objective: f64, iteration: usize) -> Result<()> {
+pub(crate) fn check_number(objective: f64, iteration: usize) -> Result<()> {
     if objective.is_finite() {
         return Ok(());
     }

@@ -247,27 +247,33 @@ impl Posterior {
     }
 }
 
-/// The moments of each component's share of the rows of `x`, about the first row.
-pub(crate) fn shares(
-    x: DMatrixView<'_, f64>,
+/// Refuses what is not a share of every row of `x` (N×D) in each component (N×K).
+pub(crate) fn check_responsibilities(
+    x: &DMatrixView<'_, f64>,
     r: &DMatrix<f64>,
-) -> Result<Vec<Moments>> {
-    check_finite(&x, "x")?;
+) -> Result<()> {
+    check_finite(x, "x")?;
     check_finite(&r.as_view(), "the matrix of responsibilities")?;
     if r.nrows() != x.nrows() {
         let found = format!("{}×{}", r.nrows(), r.ncols());
         let expected = format!("{}×K, a row for each row of x", x.nrows());
         return Err(Error::shape("the matrix of responsibilities", expected, found));
     }
-    for (n, row) in r.row_iter().enumerate() {
-        if row.iter().any(|v| *v < 0.0) || (row.sum() - 1.0).abs() > 1e-9 {
-            return Err(Error::Weights {
-                what: format!("the responsibilities for row {n}"),
-                reason: "they must be shares: none negative, and with the sum 1"
-                    .into(),
-            });
-        }
+    let sound = |row: nalgebra::RowDVector<f64>| {
+        row.iter().all(|v| *v >= 0.0) && (row.sum() - 1.0).abs() <= 1e-9
+    };
+    match r.row_iter().position(|row| !sound(row.into_owned())) {
+        None => Ok(()),
+        Some(n) => Err(Error::Weights {
+            what: format!("the responsibilities for row {n}"),
+            reason: "they must be shares: none negative, and with the sum 1".into(),
+        }),
     }
+}
+
+/// The moments of each component's share of the rows of `x`, about the first row.
+fn shares(x: DMatrixView<'_, f64>, r: &DMatrix<f64>) -> Result<Vec<Moments>> {
+    check_responsibilities(&x, r)?;
     let share = |of: nalgebra::DVectorView<'_, f64>| {
         let mut moments = Moments::about(x.row(0).transpose());
         for (n, r) in of.iter().enumerate() {

@@ -77,6 +77,9 @@ impl Search {
         if k == 0 {
             return Err(too_few_points(0, points.len()));
         }
+        if self.start.is_random() && k > points.len() {
+            return Err(too_few_points(k, points.len()));
+        }
         self.start.check(k, points.dimension())?;
         if self.restarts > 1_000_000 {
             let reason = "a million starts are the most that are kept track of";

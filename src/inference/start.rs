@@ -16,7 +16,8 @@ use crate::{Error, Result};
 /// The random starts choose K of the points as means, and give every component the same weight
 /// and the covariance Σ̂/K^(2/D): the data's own ellipsoid, shrunk so that K of them have its
 /// volume. Distances are measured in the data's own units of spread (Mahalanobis, under Σ̂), so
-/// that rescaling or mixing the columns changes nothing.
+/// that rescaling or mixing the columns changes nothing. (For [`Vb`](crate::Vb) the shape is that
+/// of the prior's W₀⁻¹, in both, and the size that of the data: W₀⁻¹ tr(W₀ Σ̂)/D in Σ̂'s place.)
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Start {
@@ -27,9 +28,10 @@ pub enum Start {
     /// its squared distance from the nearest one so far (Arthur & Vassilvitskii 2007).
     #[default]
     KMeansPlusPlus,
-    /// These means (K×D), with weights 1/K and each covariance that of the data.
+    /// These means (K×D), with weights 1/K and each covariance that of the data; for
+    /// [`Vb`](crate::Vb), with all else at the prior.
     Means(DMatrix<f64>),
-    /// This mixture.
+    /// This mixture; for [`Vb`](crate::Vb) its responsibilities make the first posterior.
     Given(GaussianMixture),
 }
 

@@ -20,7 +20,8 @@ use crate::{Error, Result};
 ///
 /// Where EM finds one mixture, this finds how probable mixtures are: it climbs the evidence lower
 /// bound, F(q) ≤ ln p(X), over all q(z) q(π, μ, Λ). The prior keeps every component from
-/// collapsing, and one that holds no points falls back to it.
+/// collapsing (unless its W₀⁻¹ is below 1e-12 or so of the data's covariance in some direction,
+/// which double precision cannot tell from nothing), and one that holds no points falls back to it.
 ///
 /// [`Start::Means`] puts the means there and leaves all else at the prior. Every other start is a
 /// mixture, whose responsibilities make the first posterior; the random ones give its components
@@ -99,9 +100,13 @@ impl Vb {
     /// Fits the rows of `x` (N×D).
     ///
     /// # Errors
-    /// If `x` is empty or not finite; if K is 0; if the prior is not one, or of another dimension;
-    /// if there is none and the data have no spread in some direction; if an option contradicts
-    /// another; or if the bound falls by more than rounding explains.
+    /// If `x` is empty or not finite; if K is 0; with a random start if K is above N, and with
+    /// k-means++ if it is above the number of different rows of positive weight
+    /// ([`Start::Means`] has no such limit); if the prior is not one, or of another dimension; if
+    /// there is none and the data have no spread in some direction; if an option contradicts
+    /// another; if the data, the prior and the start differ so widely in scale that W⁻¹ is not
+    /// positive definite in double precision or the bound overflows; or if the bound falls by more
+    /// than rounding explains.
     pub fn fit<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<VbFit> {
         self.fit_points(Points::new(x.into(), None)?)
     }
@@ -233,7 +238,10 @@ fn at(fault: Error, component: usize, iteration: usize) -> Error {
     match fault {
         Error::NotPositiveDefinite { what, reason } => Error::NotPositiveDefinite {
             what: format!("{what} of component {component} at iteration {iteration}"),
-            reason,
+            reason: format!(
+                "{reason} (raise the prior's W₀⁻¹, bring m0 closer to the data or lower beta0, or \
+                 remove a column that depends on others)"
+            ),
         },
         other => other,
     }

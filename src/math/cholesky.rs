@@ -70,6 +70,17 @@ impl Cholesky {
         &self.l
     }
 
+    /// The factor of G Gᵀ for a square G, without squaring it: more digits than the product has.
+    pub(crate) fn of_square(root: &DMatrix<f64>) -> Self {
+        let mut l = root.transpose().qr().r().transpose();
+        for (i, mut column) in l.column_iter_mut().enumerate() {
+            if column[i] < 0.0 {
+                column.neg_mut();
+            }
+        }
+        Cholesky { l }
+    }
+
     /// The factor of s Σ, s > 0.
     pub(crate) fn scaled(&self, s: f64) -> Self {
         Cholesky { l: &self.l * s.sqrt() }

@@ -101,7 +101,8 @@ impl StudentTMixture {
     /// r, N×K: the probability that each row came from each component. Rows sum to 1.
     ///
     /// # Errors
-    /// As [`StudentTMixture::log_density`].
+    /// As [`StudentTMixture::log_density`]; also if a row's squared distance from every component,
+    /// in units of their scales, overflows.
     pub fn responsibilities<'a>(
         &self,
         x: impl Into<DMatrixView<'a, f64>>,
@@ -112,7 +113,7 @@ impl StudentTMixture {
     /// The most probable component of every row of `x` (N×D), length N; the first of equals.
     ///
     /// # Errors
-    /// As [`StudentTMixture::log_density`].
+    /// As [`StudentTMixture::responsibilities`].
     pub fn predict<'a>(
         &self,
         x: impl Into<DMatrixView<'a, f64>>,
