@@ -698,7 +698,7 @@ fn predictions_follow_the_draws() {
 
 #[test]
 fn student_in_one_dimension_by_quadrature() {
-    for nu in [0.5, 1.0, 2.3, 7.0, 60.0] {
+    for nu in [0.5, 1.0, 1.6, 2.0, 2.3, 7.0, 60.0] {
         let p = student(nu, dvector![1.5], dmatrix![0.4]);
         // x = m + sinh u: the density falls like e^(−ν |u|).
         let reach = 30.0 / nu + 5.0;
