@@ -84,9 +84,14 @@ fn main() -> Result<()> {
             let origin = dvector![0.0, 0.0];
             for _ in 0..12 {
                 let drawn = wishart.sample(&mut rng).try_inverse().expect("drawn");
-                chart = chart.ellipse(&origin, &drawn, 0.9, Colour::component(0));
+                chart = chart
+                    .ellipse(&origin, &drawn, 0.9, Colour::component(0))
+                    .with_thin_line();
             }
-            Ok(chart.ellipse(&origin, &sigma, 0.9, Colour::Ink).with_dashes())
+            Ok(chart
+                .ellipse(&origin, &sigma, 0.9, Colour::Ink)
+                .with_dashes()
+                .with_thin_line())
         })
         .collect::<Result<_>>()?;
     save_grid("appendix-wishart", 2, &panels)?;

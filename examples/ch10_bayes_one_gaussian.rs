@@ -403,12 +403,9 @@ fn figures(prior: &GaussianWishart, long: &DMatrix<f64>) -> Result<()> {
             .y_range(50.0..110.0);
         for _ in 0..15 {
             let drawn = p.sample_gaussian(rng)?;
-            chart = chart.ellipse(
-                drawn.mean(),
-                drawn.covariance(),
-                0.9,
-                Colour::component(0),
-            );
+            chart = chart
+                .ellipse(drawn.mean(), drawn.covariance(), 0.9, Colour::component(0))
+                .with_thin_line();
         }
         let fit = Gaussian::fit(&few)?;
         panels.push(

@@ -360,7 +360,9 @@ fn draws(x: &DMatrix<f64>) -> Result<()> {
             for (colour, &k) in order.iter().enumerate() {
                 let component = &mixture.components()[k];
                 let (mean, sigma) = (component.mean(), component.covariance());
-                chart = chart.ellipse(mean, sigma, 0.9, Colour::Component(colour));
+                chart = chart
+                    .ellipse(mean, sigma, 0.9, Colour::Component(colour))
+                    .with_thin_line();
             }
         }
         panels.push(chart);

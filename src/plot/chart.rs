@@ -167,6 +167,21 @@ impl<'a> Chart<'a> {
         self
     }
 
+    /// Thins the line that was added last, and parts it from nothing below it: for one of many
+    /// ellipses that nearly coincide.
+    pub fn with_thin_line(mut self) -> Self {
+        match self.layers.last_mut().and_then(Layer::line_mut) {
+            Some(line) => {
+                line.halo = false;
+                line.width = 1.0;
+            }
+            None => self.fail(
+                "with_thin_line: there is no line before it to thin".to_owned(),
+            ),
+        }
+        self
+    }
+
     /// Writes `<name>.svg` into the folder named by the environment variable `MIXTURES_FIGURES` or,
     /// where that is not set, into the book's own `book/figures`.
     ///

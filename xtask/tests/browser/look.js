@@ -24,9 +24,9 @@
   }
 
   // mdBook's body hides what overflows it, so look for elements that stick out of the window too,
-  // unless something around them scrolls.
+  // unless something around them scrolls (the column of text itself must not).
   const scrolls = (element) => {
-    for (let box = element; box && box !== document.body; box = box.parentElement) {
+    for (let box = element; !box.matches("main"); box = box.parentElement) {
       if (getComputedStyle(box).overflowX !== "visible" && box.tagName !== "svg") return true;
     }
     return false;
