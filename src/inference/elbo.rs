@@ -93,7 +93,6 @@ impl Posterior {
     /// # Errors
     /// If `x` is empty or not finite, a row of r does not sum to 1 (to 1e-9), or the shapes
     /// disagree.
-    // ANCHOR: elbo_terms
     pub fn elbo_terms<'a>(
         &self,
         x: impl Into<DMatrixView<'a, f64>>,
@@ -102,6 +101,7 @@ impl Posterior {
         let x = x.into();
         check_responsibilities(&x, r)?;
         self.expect_shape(r.ncols(), x.ncols())?;
+        // ANCHOR: elbo_terms
         let d = self.dimension() as f64;
         let weights = self.prior().dirichlet(self.component_count())?;
         let component = self.prior().gaussian_wishart()?;
@@ -131,8 +131,8 @@ impl Posterior {
             weight_entropy: self.weights().entropy(),
             component_entropy,
         })
+        // ANCHOR_END: elbo_terms
     }
-    // ANCHOR_END: elbo_terms
 
     /// The terms of −KL(q(π) ‖ p(π)) − Σₖ KL(q(μₖ, Λₖ) ‖ p(μ, Λ)).
     // ANCHOR: penalty
