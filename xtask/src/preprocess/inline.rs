@@ -24,7 +24,7 @@ pub enum Inline<'a> {
     },
     /// The text of a code span with an option in it, `cargo run --example x`.
     Code(&'a str),
-    /// A compound that begins with a single letter, "M-step".
+    /// What must stay on one line: "M-step", "Student-t", "90 %", "20 000".
     Compound(&'a str),
 }
 
@@ -256,8 +256,21 @@ fn starts_word(before: &str) -> bool {
     before.chars().next_back().is_none_or(open) && !before.ends_with("](")
 }
 
-/// The length of the compound of one letter and a word at the start of `text`.
+/// The length of what must stay on one line at the start of `text`: a compound of one letter and
+/// a word in either order, a number with its percent sign, or one of five digits and more.
 fn compound_len(text: &str) -> Option<usize> {
+    let len = text.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len());
+    let (word, after) = text.split_at(len);
+    if word.bytes().all(|b| b.is_ascii_digit()) {
+        let tail = [" %", " 000"].into_iter().find(|tail| after.starts_with(tail))?;
+        return Some(len + tail.len());
+    }
+    let mut letters = after.strip_prefix('-').unwrap_or("").chars();
+    let single = letters.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && letters.next().is_none_or(|c| !c.is_alphanumeric() && c != '-');
+    if single && len > 1 {
+        return Some(len + 2);
+    }
     let rest = text.strip_prefix(|c: char| c.is_ascii_alphabetic())?;
     let word = rest.strip_prefix('-')?;
     let end = word.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.len());

@@ -118,7 +118,7 @@ let half = 0.5;
 fn a_line_does_not_break_where_it_must_not() {
     let sample = Sample::with(
         "Why a half?",
-        "## The M-step\n\nThe M-step ($x$'s part, the $n$th, $k$-means), x-y; run `cargo run --example a_b`, not `a-b --`. [A-c](a-d.md#the-e-f).",
+        "## The M-step\n\nThe M-step ($x$'s part, the $n$th, $k$-means), x-y, a Student-t, 90 % of 20 000 or 7 things; run `cargo run --example a_b`, not `a-b --`. [A-c](a-d.md#the-e-f).",
     );
     let page = &sample.run("html").unwrap()[0].1;
     for glued in [
@@ -126,7 +126,8 @@ fn a_line_does_not_break_where_it_must_not() {
         "(<math><mi>x</mi></math>’s</span> part",
         "<math><mi>n</mi></math>th</span>,",
         "<math><mi>k</mi></math>-</span>means",
-        "<span class=\"glued\">x-y</span>;",
+        "<span class=\"glued\">x-y</span>, a <span class=\"glued\">Student-t</span>,",
+        " <span class=\"glued\">90 %</span> of <span class=\"glued\">20 000</span> or 7 things;",
         "[<span class=\"glued\">A-c</span>](a-d.md#the-e-f).",
         "<code>cargo run <span class=\"glued\">&#45;&#45;example</span> a&#95;b</code>",
     ] {
