@@ -203,7 +203,7 @@ impl GaussianWishart {
     ) -> Result<(DVector<f64>, DMatrix<f64>)> {
         let a = self.wishart.bartlett(rng);
         let (mean, _) = self.draw(&a, rng)?;
-        let back = self.wishart.factor().whitener().transpose() * a;
+        let back = self.wishart.whitener().transpose() * a;
         let mut lambda = &back * back.transpose();
         lambda.fill_upper_triangle_with_lower_triangle();
         Ok((mean, lambda))
@@ -239,7 +239,7 @@ impl GaussianWishart {
     pub(crate) fn expected_log_density(&self, prior: &GaussianWishart) -> f64 {
         let d = self.dimension() as f64;
         let (q, p) = (&self.wishart, &prior.wishart);
-        let trace = (q.factor().whitener() * p.factor().l()).norm_squared();
+        let trace = (q.whitener() * p.factor().l()).norm_squared();
         let of_lambda = p.log_normaliser() + p.power() * q.expected_log_det()
             - 0.5 * q.nu() * trace;
         let distance = prior.beta * self.expected_distance(&prior.m);

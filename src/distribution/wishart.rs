@@ -37,6 +37,8 @@ pub struct Wishart {
     w: DMatrix<f64>,
     inverse_w: DMatrix<f64>,
     factor: Cholesky,
+    /// L⁻¹.
+    whitener: DMatrix<f64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,7 +56,8 @@ impl Wishart {
     pub fn new(nu: f64, w: DMatrix<f64>) -> Result<Self> {
         let inverse_w = inverse(&Cholesky::new(&w, "the scale W")?);
         let factor = Cholesky::new(&inverse_w, INVERSE_SCALE)?;
-        Wishart::checked(nu, w, inverse_w, factor)
+        let whitener = factor.whitener();
+        Wishart::checked(nu, w, inverse_w, factor, whitener)
     }
 
     /// From the degrees of freedom ν and the inverse of the scale, W⁻¹ (D×D).
@@ -63,7 +66,8 @@ impl Wishart {
     /// As [`Wishart::new`].
     pub fn from_inverse(nu: f64, inverse_w: DMatrix<f64>) -> Result<Self> {
         let factor = Cholesky::new(&inverse_w, INVERSE_SCALE)?;
-        Wishart::checked(nu, inverse(&factor), inverse_w, factor)
+        let whitener = factor.whitener();
+        Wishart::checked(nu, gram(&whitener), inverse_w, factor, whitener)
     }
 
     fn checked(
@@ -71,6 +75,7 @@ impl Wishart {
         w: DMatrix<f64>,
         inverse_w: DMatrix<f64>,
         factor: Cholesky,
+        whitener: DMatrix<f64>,
     ) -> Result<Self> {
         check_positive(nu, "nu")?;
         let lowest = w.nrows() as f64 - 1.0;
@@ -88,7 +93,7 @@ impl Wishart {
                 reason: "has entries above 1e200; rescale the data".into(),
             });
         }
-        Ok(Wishart { nu, w, inverse_w, factor })
+        Ok(Wishart { nu, w, inverse_w, factor, whitener })
     }
 
     /// ν.
@@ -109,6 +114,11 @@ impl Wishart {
     /// The Cholesky factor of W⁻¹.
     pub fn factor(&self) -> &Cholesky {
         &self.factor
+    }
+
+    /// L⁻¹, where W⁻¹ = L Lᵀ.
+    pub(crate) fn whitener(&self) -> &DMatrix<f64> {
+        &self.whitener
     }
 
     /// D.
@@ -168,7 +178,7 @@ impl Wishart {
         let d = self.dimension();
         let (a, b) = (0.5 * self.nu, 0.5 * other.nu);
         // R = L⁻¹ L₀: tr(W₀⁻¹ W) = ‖R‖², and ln det(W₀⁻¹ W) = 2 Σ ln Rᵢᵢ.
-        let relative = self.factor.whitener() * other.factor.l();
+        let relative = &self.whitener * other.factor.l();
         let mut terms = Vec::with_capacity(d * 4);
         for i in 0..d {
             let half = 0.5 * i as f64;
@@ -182,7 +192,7 @@ impl Wishart {
 
     /// One draw of Λ, D×D, by Bartlett's decomposition.
     pub fn sample<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> DMatrix<f64> {
-        let back = self.factor.whitener().transpose() * self.bartlett(rng);
+        let back = self.whitener.transpose() * self.bartlett(rng);
         let mut lambda = &back * back.transpose();
         lambda.fill_upper_triangle_with_lower_triangle();
         lambda
@@ -225,10 +235,14 @@ impl Wishart {
 
 /// (L Lᵀ)⁻¹.
 pub(crate) fn inverse(factor: &Cholesky) -> DMatrix<f64> {
-    let whitener = factor.whitener();
-    let mut inverse = whitener.transpose() * whitener;
-    inverse.fill_upper_triangle_with_lower_triangle();
-    inverse
+    gram(&factor.whitener())
+}
+
+/// L⁻ᵀ L⁻¹.
+fn gram(whitener: &DMatrix<f64>) -> DMatrix<f64> {
+    let mut gram = whitener.transpose() * whitener;
+    gram.fill_upper_triangle_with_lower_triangle();
+    gram
 }
 
 /// How far Lᵀ W L may be from I when both W and W⁻¹ are given.
@@ -250,7 +264,9 @@ impl TryFrom<Parts> for Wishart {
         }
         Cholesky::new(&parts.w, "the scale W")?;
         let factor = Cholesky::new(&parts.inverse_w, INVERSE_SCALE)?;
-        let wishart = Wishart::checked(parts.nu, parts.w, parts.inverse_w, factor)?;
+        let (w, whitener) = (parts.w, factor.whitener());
+        let wishart =
+            Wishart::checked(parts.nu, w, parts.inverse_w, factor, whitener)?;
         let l = wishart.factor.l();
         let distance = l.transpose() * &wishart.w * l - DMatrix::identity(d, d);
         // W is rounded, which L magnifies.

@@ -233,7 +233,8 @@ impl Posterior {
                 wishart.expected_log_det() - d * LN_2_PI - d / component.beta();
             let offset = log_weights[k] + 0.5 * constants;
             let scale = wishart.nu().sqrt();
-            Score::new(offset, component.m().clone(), wishart.factor(), scale)
+            let white = (wishart.whitener(), wishart.factor().l());
+            Score::whitened(offset, component.m().clone(), white, scale)
         };
         self.components.iter().enumerate().map(score).collect()
     }

@@ -223,10 +223,10 @@ impl VariationalBayes {
     /// itself for the default prior, and for data that are all one point.)
     fn spread(&self, points: &Points) -> Result<Cholesky> {
         let wishart = self.component.wishart();
-        let whitener = wishart.factor().whitener();
+        let whitener = wishart.whitener();
         let sigma =
             points.moments()?.covariance().expect("the total weight is positive");
-        let size = (&whitener * sigma * whitener.transpose()).trace()
+        let size = (whitener * sigma * whitener.transpose()).trace()
             / points.dimension() as f64;
         let size = if size > 0.0 { size } else { 1.0 };
         Cholesky::new(&(wishart.inverse_w() * size), "the starting covariance")

@@ -42,11 +42,21 @@ impl Score {
         factor: &Cholesky,
         scale: f64,
     ) -> Self {
+        Score::whitened(offset, mean, (&factor.whitener(), factor.l()), scale)
+    }
+
+    /// The same where L⁻¹ and L are at hand.
+    pub fn whitened(
+        offset: f64,
+        mean: DVector<f64>,
+        (whitener, l): (&DMatrix<f64>, &DMatrix<f64>),
+        scale: f64,
+    ) -> Self {
         Score {
             offset,
             mean,
-            whitener: factor.whitener() * scale,
-            unwhitener: factor.l() / scale,
+            whitener: whitener * scale,
+            unwhitener: l / scale,
             degrees: f64::INFINITY,
         }
     }
