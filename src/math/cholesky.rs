@@ -72,13 +72,8 @@ impl Cholesky {
 
     /// The factor of G Gᵀ for a square G, without squaring it: more digits than the product has.
     pub(crate) fn of_square(root: &DMatrix<f64>) -> Self {
-        let mut l = root.transpose().qr().r().transpose();
-        for (i, mut column) in l.column_iter_mut().enumerate() {
-            if column[i] < 0.0 {
-                column.neg_mut();
-            }
-        }
-        Cholesky { l }
+        // nalgebra's R has a positive diagonal.
+        Cholesky { l: root.transpose().qr().r().transpose() }
     }
 
     /// The factor of s Σ, s > 0.
@@ -134,6 +129,27 @@ mod tests {
             sigma.determinant().ln(),
             epsilon = 1e-14
         );
+    }
+
+    #[test]
+    fn a_product_is_factored_without_multiplying() {
+        let g = dmatrix![1.0, -2.0, 0.5; -0.3, -1.0, 0.2; 4.0, 0.1, -3.0];
+        let factor = Cholesky::of_square(&g);
+        assert!(factor.l().diagonal().iter().all(|d| *d > 0.0));
+        let product = &g * g.transpose();
+        assert_relative_eq!(
+            factor.l() * factor.l().transpose(),
+            product,
+            epsilon = 1e-14
+        );
+        let plain = Cholesky::new(&product, "G Gᵀ").unwrap();
+        assert_relative_eq!(factor.l(), plain.l(), epsilon = 1e-13);
+        // Of condition 1e20 the product is singular in double precision; its factor is not.
+        let thin = dmatrix![1.0, 0.0; 1.0, 1e-10];
+        assert!(Cholesky::new(&(&thin * thin.transpose()), "G Gᵀ").is_err());
+        let exact = 2.0 * 1e-10_f64.ln();
+        let log_det = Cholesky::of_square(&thin).log_det();
+        assert_relative_eq!(log_det, exact, max_relative = 1e-6);
     }
 
     #[test]
