@@ -1188,3 +1188,14 @@ fn divergences_keep_their_digits() {
         assert_relative_eq!(kl(nu), 50.0 / nu, max_relative = 1e-3);
     }
 }
+
+/// A prior mean far away and worth next to nothing costs the posterior's no digits.
+#[test]
+fn a_distant_prior_mean_costs_no_digits() {
+    let x = dmatrix![1.25, -2.0; 3.5, 0.5; 2.0, 1.0; 0.25, 4.5];
+    let wishart = Wishart::new(3.0, DMatrix::identity(2, 2)).unwrap();
+    let prior = GaussianWishart::new(dvector![1e9, -1e9], 1e-9, wishart).unwrap();
+    let posterior = prior.posterior(&Moments::of(&x).unwrap()).unwrap();
+    let expected = dvector![(7.0 + 1.0) / (4.0 + 1e-9), (4.0 - 1.0) / (4.0 + 1e-9)];
+    assert_relative_eq!(*posterior.m(), expected, max_relative = 1e-14);
+}

@@ -4,7 +4,7 @@ use approx::assert_relative_eq;
 use mixtures::math::{Rng, rng};
 use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use mixtures::rand::RngExt;
-use mixtures::{Em, Error, GaussianMixture, Start, data, e_step};
+use mixtures::{Em, Error, Gaussian, GaussianMixture, Start, data, e_step};
 use proptest::prelude::*;
 
 /// K random components over the range of `x`.
@@ -386,4 +386,55 @@ proptest! {
             ),
         }
     }
+}
+
+/// K-means ends where every mean is that of the points nearest to it, measured in the data's own
+/// spread, and no farther from its points than k-means++ was; weights count rows.
+#[test]
+fn k_means_starts_at_rest() {
+    let x = data::faithful();
+    let spread = Gaussian::fit(&x).unwrap();
+    let white: Vec<DVector<f64>> = (0..x.nrows())
+        .map(|n| spread.factor().whiten(&x.row(n).transpose()))
+        .collect();
+    let nearest = |means: &DMatrix<f64>, n: usize| {
+        let distance = |k: usize| {
+            let centre = spread.factor().whiten(&means.row(k).transpose());
+            (&white[n] - centre).norm_squared()
+        };
+        (0..means.nrows())
+            .map(|k| (distance(k), k))
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .unwrap()
+    };
+    let start = |start: Start, seed: u64| {
+        let em = Em::new(4).start(start).seed(seed).max_iterations(0).tolerance(0.0);
+        em.fit(&x).unwrap().mixture.means().clone()
+    };
+    let mut all = Vec::new();
+    for seed in 0..5 {
+        let means = start(Start::KMeans, seed);
+        for k in 0..4 {
+            let mine: Vec<usize> =
+                (0..x.nrows()).filter(|&n| nearest(&means, n).1 == k).collect();
+            let mean = x.select_rows(&mine).row_mean();
+            assert_relative_eq!(means.row(k).into_owned(), mean, max_relative = 1e-9);
+        }
+        let spent = |means: &DMatrix<f64>| -> f64 {
+            (0..x.nrows()).map(|n| nearest(means, n).0).sum()
+        };
+        assert!(spent(&means) < spent(&start(Start::KMeansPlusPlus, seed)));
+        all.push(means);
+    }
+    assert!(all.iter().any(|means| *means != all[0]));
+
+    let twice = DMatrix::from_fn(2 * x.nrows(), 2, |n, j| x[(n / 2, j)]);
+    let fit = Em::new(2).start(Start::KMeans).seed(3).fit(&twice).unwrap();
+    let weights = DVector::from_element(x.nrows(), 2.0);
+    let same = Em::new(2).start(Start::KMeans).seed(3).fit_weighted(&x, &weights);
+    assert_relative_eq!(
+        fit.log_likelihood(),
+        same.unwrap().log_likelihood(),
+        max_relative = 1e-9
+    );
 }

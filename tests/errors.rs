@@ -3,8 +3,8 @@
 use mixtures::math::rng;
 use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use mixtures::{
-    Em, Error, Gaussian, GaussianMixture, Posterior, Prior, Start, StudentT,
-    StudentTMixture, Vb, data,
+    Dirichlet, Em, Error, Gaussian, GaussianMixture, GaussianWishart, Posterior,
+    Prior, Start, StudentT, StudentTMixture, Vb, Wishart, data,
 };
 
 fn message<T: std::fmt::Debug>(result: mixtures::Result<T>) -> String {
@@ -300,6 +300,16 @@ fn bad_responsibilities_and_posteriors() {
         says(message(posterior.credible(level, 10, &mut rng(0))), &["level"]);
     }
     says(message(posterior.credible(0.9, 0, &mut rng(0))), &["draws = 0"]);
+
+    // Farther from the prior than numbers reach.
+    let far = Prior { m0: dvector![1e130, 0.0], ..prior() };
+    let thin = Wishart::from_inverse(4.0, DMatrix::identity(2, 2) * 1e-190).unwrap();
+    let component = GaussianWishart::new(dvector![0.0, 0.0], 1.0, thin).unwrap();
+    let weights = Dirichlet::new(dvector![1.0]).unwrap();
+    let lost = Posterior::new(far, weights, vec![component]).unwrap();
+    says(message(lost.elbo(&x)), &["the objective is", "check their units"]);
+    let r = DMatrix::from_element(20, 1, 1.0);
+    says(message(lost.elbo_with(&x, &r)), &["the objective is", "check their units"]);
 
     let t = || StudentT::new(3.0, dvector![0.0], dmatrix![1.0]).unwrap();
     says(message(StudentT::new(0.0, dvector![0.0], dmatrix![1.0])), &["nu = 0"]);

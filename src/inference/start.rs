@@ -11,12 +11,15 @@ use crate::math::{Cholesky, Rng};
 use crate::mixture::GaussianMixture;
 use crate::{Error, Result};
 
+/// K-means makes at most this many rounds; it needs no more to be a good start.
+const MOST_ROUNDS: usize = 100;
+
 /// Where a fit starts.
 ///
-/// The random starts choose K of the points as means, and give every component the same weight
-/// and the covariance Σ̂/K^(2/D): the data's own ellipsoid, shrunk so that K of them have its
-/// volume. Distances are measured in the data's own units of spread (Mahalanobis, under Σ̂), so
-/// that rescaling or mixing the columns changes nothing. (For [`Vb`](crate::Vb) the shape is that
+/// The random starts choose K of the points as means (or, with K-means, go on from there), and give
+/// every component the same weight and the covariance Σ̂/K^(2/D): the data's own ellipsoid, shrunk
+/// so that K of them have its volume. Distances are measured in the data's own units of spread
+/// (Mahalanobis, under Σ̂), so that rescaling or mixing the columns changes nothing. (For [`Vb`](crate::Vb) the shape is that
 /// of the prior's W₀⁻¹, in both, and the size that of the data: W₀⁻¹ tr(W₀ Σ̂)/D in Σ̂'s place.)
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -28,6 +31,8 @@ pub enum Start {
     /// its squared distance from the nearest one so far (Arthur & Vassilvitskii 2007).
     #[default]
     KMeansPlusPlus,
+    /// The means that K-means reaches from a k-means++ start (Lloyd 1982).
+    KMeans,
     /// These means (K×D), with weights 1/K and each covariance that of the data; for
     /// [`Vb`](crate::Vb), with all else at the prior.
     Means(DMatrix<f64>),
@@ -38,7 +43,7 @@ pub enum Start {
 impl Start {
     /// Whether another seed would start elsewhere.
     pub(crate) fn is_random(&self) -> bool {
-        matches!(self, Start::RandomPoints | Start::KMeansPlusPlus)
+        matches!(self, Start::RandomPoints | Start::KMeansPlusPlus | Start::KMeans)
     }
 
     /// Refuses a start of another K or D than the fit's.
@@ -66,7 +71,10 @@ impl Start {
         spread: &Cholesky,
         rng: &mut Rng,
     ) -> Result<GaussianMixture> {
-        let rows = match self {
+        let white = || -> Vec<DVector<f64>> {
+            (0..points.len()).map(|n| spread.whiten(&points.row(n))).collect()
+        };
+        let means: Vec<DVector<f64>> = match self {
             Start::Given(mixture) => {
                 return Ok(mixture.clone().translated(&-&points.origin));
             }
@@ -77,13 +85,23 @@ impl Start {
                 });
                 return alike(moved, spread, 1.0);
             }
-            Start::RandomPoints => random_points(k, points, rng)?,
-            Start::KMeansPlusPlus => plus_plus(k, points, spread, rng)?,
+            Start::RandomPoints => {
+                let rows = random_points(k, points, rng)?;
+                rows.into_iter().map(|n| points.row(n)).collect()
+            }
+            Start::KMeansPlusPlus => {
+                let rows = plus_plus(k, points, &white(), rng)?;
+                rows.into_iter().map(|n| points.row(n)).collect()
+            }
+            Start::KMeans => {
+                let white = white();
+                let rows = plus_plus(k, points, &white, rng)?;
+                let seeds = rows.into_iter().map(|n| white[n].clone()).collect();
+                let centres = lloyd(seeds, points, &white);
+                centres.into_iter().map(|centre| spread.l() * centre).collect()
+            }
         };
-        let mut means = DMatrix::zeros(k, points.dimension());
-        for (k, n) in rows.into_iter().enumerate() {
-            means.row_mut(k).copy_from(&points.row(n).transpose());
-        }
+        let means = DMatrix::from_fn(k, points.dimension(), |k, j| means[k][j]);
         alike(means, spread, (k as f64).powf(-2.0 / points.dimension() as f64))
     }
 }
@@ -118,15 +136,13 @@ fn random_points(k: usize, points: &Points, rng: &mut Rng) -> Result<Vec<usize>>
     Ok(rows)
 }
 
-/// K rows by k-means++.
+/// K rows by k-means++; `white` holds the points in units of the spread.
 fn plus_plus(
     k: usize,
     points: &Points,
-    spread: &Cholesky,
+    white: &[DVector<f64>],
     rng: &mut Rng,
 ) -> Result<Vec<usize>> {
-    let white: Vec<DVector<f64>> =
-        (0..points.len()).map(|n| spread.whiten(&points.row(n))).collect();
     let mut rows = Vec::with_capacity(k);
     let mut distance = vec![1.0; points.len()];
     while rows.len() < k {
@@ -138,13 +154,49 @@ fn plus_plus(
             return Err(too_few(k, rows.len(), "different points"));
         };
         let chosen = lottery.sample(rng);
-        for (nearest, y) in distance.iter_mut().zip(&white) {
+        for (nearest, y) in distance.iter_mut().zip(white) {
             let squared = (y - &white[chosen]).norm_squared();
             *nearest = if rows.is_empty() { squared } else { nearest.min(squared) };
         }
         rows.push(chosen);
     }
     Ok(rows)
+}
+
+/// The centres (in units of the spread) that Lloyd's iteration reaches from `centres`: each point
+/// goes to the nearest one, and each centre to the mean of its points, until no point changes its
+/// centre. A centre that loses all points stays where it is.
+fn lloyd(
+    mut centres: Vec<DVector<f64>>,
+    points: &Points,
+    white: &[DVector<f64>],
+) -> Vec<DVector<f64>> {
+    let nearest = |y: &DVector<f64>, centres: &[DVector<f64>]| {
+        let distance = |c: &DVector<f64>| (y - c).norm_squared();
+        (1..centres.len()).fold(0, |best, k| {
+            if distance(&centres[k]) < distance(&centres[best]) { k } else { best }
+        })
+    };
+    let mut labels: Vec<usize> = Vec::new();
+    for _ in 0..MOST_ROUNDS {
+        let next: Vec<usize> = white.iter().map(|y| nearest(y, &centres)).collect();
+        if next == labels {
+            break;
+        }
+        labels = next;
+        let mut sums = vec![(0.0, DVector::zeros(points.dimension())); centres.len()];
+        for (n, (&k, y)) in labels.iter().zip(white).enumerate() {
+            let w = points.weight(n);
+            sums[k].0 += w;
+            sums[k].1.axpy(w, y, 1.0);
+        }
+        for (centre, (count, sum)) in centres.iter_mut().zip(sums) {
+            if count > 0.0 {
+                *centre = sum / count;
+            }
+        }
+    }
+    centres
 }
 
 fn too_few(components: usize, found: usize, what: &str) -> Error {
