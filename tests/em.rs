@@ -293,6 +293,21 @@ fn criteria_count_the_parameters() {
     );
     let bic = -2.0 * l + 272.0_f64.ln() * 11.0;
     assert_relative_eq!(m.bic(&x).unwrap(), bic, max_relative = 1e-12);
+
+    // ICL is BIC of the likelihood with labels, each point given to its best component.
+    let log_joint: f64 = (0..272)
+        .map(|n| {
+            let point = x.rows(n, 1);
+            let joint = |k: usize| {
+                let density = m.components()[k].log_density(&point).unwrap()[0];
+                m.weights()[k].ln() + density
+            };
+            joint(0).max(joint(1))
+        })
+        .sum();
+    let icl = -2.0 * log_joint + 272.0_f64.ln() * 11.0;
+    assert_relative_eq!(m.icl(&x).unwrap(), icl, max_relative = 1e-12);
+    assert!(m.icl(&x).unwrap() > bic);
 }
 
 /// Rows of weight zero are no starting points: with no updates, every mean is a

@@ -219,6 +219,18 @@ impl GaussianMixture {
         Ok(-2.0 * log_density.sum() + n.ln() * self.parameter_count() as f64)
     }
 
+    /// The integrated completed likelihood, BIC − 2 Σₙ ln maxₖ rₙₖ (Biernacki, Celeux & Govaert
+    /// 2000): BIC with a fine for every point whose component is in doubt; smaller is better.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::responsibilities`].
+    pub fn icl<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<f64> {
+        let x = x.into();
+        let r = self.responsibilities(x)?;
+        let doubt: f64 = r.row_iter().map(|row| row.max().ln()).sum();
+        Ok(self.bic(x)? - 2.0 * doubt)
+    }
+
     /// One score a component: ln πₖ + ln N(x | μₖ, Σₖ).
     pub(crate) fn scores(&self) -> Vec<Score> {
         self.components
