@@ -92,7 +92,7 @@ pub enum Error {
     #[error(
         "component {component} collapsed at iteration {iteration}: its weight is {weight:.3e}, and \
          its smallest eigenvalue is {ratio:.1e} of the data's in the same direction (the limit is \
-         {limit:.0e}); use fewer components, another start or seed, or remove repeated rows"
+         {limit:.0e}); use fewer components, another start or seed, a prior, or remove repeated rows"
     )]
     Collapse {
         /// Which one.

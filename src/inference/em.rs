@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::distribution::check_spread;
 use crate::inference::fit::Learner;
+use crate::inference::map::MaximumPosterior;
+use crate::inference::prior::{Prior, spread};
 use crate::inference::search::{Best, Search, search_options, too_few_points};
 use crate::inference::summary::Summary;
 use crate::kernel::{Points, Score};
@@ -21,7 +23,7 @@ const COLLAPSED: f64 = 1e-10;
 ///
 /// Nothing is added to the covariances: the likelihood climbs at every step, and a
 /// component that collapses onto too few points stops the fit with an
-/// [`Error::Collapse`].
+/// [`Error::Collapse`]. With a prior ([`Em::prior`]) the posterior climbs, and none does.
 ///
 /// ```
 /// use mixtures::{Em, Start, data};
@@ -37,6 +39,7 @@ const COLLAPSED: f64 = 1e-10;
 pub struct Em {
     components: usize,
     covariance: Covariance,
+    prior: Option<Prior>,
     search: Search,
 }
 
@@ -52,18 +55,21 @@ pub struct EmFit {
     pub iterations: usize,
     /// The total log likelihood (natural log, Σₙ wₙ ln p(xₙ)) before each update, and
     /// last that of the returned mixture: `iterations + 1` values. (It is computed relative
-    /// to a data point, and so to more digits than the returned means may have.)
+    /// to a data point, and so to more digits than the returned means may have.) With a prior it
+    /// is the log posterior, ln p(X | θ) + ln p(θ), with every constant of ln p(θ).
     pub trace: Vec<f64>,
+    /// ln p(θ) of the returned mixture; 0 without a prior.
+    pub log_prior: f64,
     /// The log likelihood that each restart ended at, in order; none for one that
     /// collapsed.
     pub restarts: Vec<Option<f64>>,
 }
 
 impl EmFit {
-    /// The total log likelihood of the returned mixture: the last of the trace (NaN
-    /// if somebody has emptied it).
+    /// The total log likelihood of the returned mixture: the last of the trace, without the prior
+    /// (NaN if somebody has emptied it).
     pub fn log_likelihood(&self) -> f64 {
-        self.trace.last().copied().unwrap_or(f64::NAN)
+        self.trace.last().copied().unwrap_or(f64::NAN) - self.log_prior
     }
 }
 
@@ -71,7 +77,12 @@ impl Em {
     /// A fit of `components` Gaussians, with the defaults: full covariances, one
     /// start by k-means++ with seed 0, at most 1000 iterations, tolerance 1e-6.
     pub fn new(components: usize) -> Self {
-        Em { components, covariance: Covariance::Full, search: Search::default() }
+        Em {
+            components,
+            covariance: Covariance::Full,
+            prior: None,
+            search: Search::default(),
+        }
     }
 
     /// The shape of the covariances.
@@ -80,15 +91,26 @@ impl Em {
         self
     }
 
-    search_options!("log likelihood");
+    /// Maximises the posterior instead of the likelihood (MAP): the weights are Dirichlet with
+    /// concentration α₀ ≥ 1, each mean N(m₀, Σ/β₀), and each covariance inverse-Wishart with scale
+    /// W₀⁻¹ and ν₀ degrees of freedom. No component can collapse then, and none needs points.
+    /// [`Prior::for_components`] is a default.
+    ///
+    /// The maximum is over (π, μ, Σ): Σₖ = Wₖ⁻¹/(νₖ + D + 2), with Wₖ and νₖ as in [`Vb`](crate::Vb).
+    pub fn prior(mut self, prior: Prior) -> Self {
+        self.prior = Some(prior);
+        self
+    }
+
+    search_options!("log likelihood (or log posterior)");
 
     /// Fits the rows of `x` (N×D).
     ///
     /// # Errors
-    /// If `x` is empty or not finite; if K is 0 or above N; if the data have no
-    /// spread in some direction; if an option contradicts another; if a component
-    /// collapses in every restart; or if the log likelihood falls by more than
-    /// rounding explains.
+    /// If `x` is empty or not finite; if K is 0 or above N; if an option contradicts
+    /// another; without a prior, if the data have no spread in some direction or a
+    /// component collapses in every restart; with one, if it is not one, or of another
+    /// dimension; or if the objective falls by more than rounding explains.
     pub fn fit<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<EmFit> {
         self.fit_points(Points::new(x.into(), None)?)
     }
@@ -112,19 +134,33 @@ impl Em {
             return Err(too_few_points(k, n));
         }
         self.search.check(k, &points)?;
-        let spread =
-            points.moments()?.covariance().expect("the total weight is positive");
-        check_spread(&spread)?;
-        let spread = Cholesky::new(&spread, "the covariance of the data")?;
-        let learner = MaximumLikelihood { whitener: spread.whitener() };
-        let Best { run, ends } = self.search.best(&learner, &points, |rng| {
-            self.search.start.mixture(k, &points, &spread, rng)
-        })?;
+        let Best { run, ends } = match &self.prior {
+            Some(prior) => {
+                let learner = MaximumPosterior::new(prior, k, &points)?;
+                let spread = spread(learner.component(), &points)?;
+                self.search.best(&learner, &points, |rng| {
+                    self.search.start.mixture(k, &points, &spread, rng)
+                })?
+            }
+            None => {
+                let spread = points
+                    .moments()?
+                    .covariance()
+                    .expect("the total weight is positive");
+                check_spread(&spread)?;
+                let spread = Cholesky::new(&spread, "the covariance of the data")?;
+                let learner = MaximumLikelihood { whitener: spread.whitener() };
+                self.search.best(&learner, &points, |rng| {
+                    self.search.start.mixture(k, &points, &spread, rng)
+                })?
+            }
+        };
         Ok(EmFit {
             mixture: run.model.translated(&points.origin),
             converged: run.converged,
             iterations: run.iterations,
             trace: run.trace,
+            log_prior: run.penalty,
             restarts: ends,
         })
     }

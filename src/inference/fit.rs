@@ -34,6 +34,8 @@ pub(crate) struct Run<M> {
     pub iterations: usize,
     /// The objective before each update, and last that of `model`.
     pub trace: Vec<f64>,
+    /// What the penalty adds to the last of the trace.
+    pub penalty: f64,
 }
 
 /// Alternates E-step and M-step from `model` until the gain is small or the updates
@@ -54,7 +56,8 @@ pub(crate) fn climb<L: Learner>(
     loop {
         let summary = e_step(&learner.scores(&model), points)?;
         let penalty = learner.penalty(&model);
-        let objective = summary.log_likelihood + penalty.iter().sum::<f64>();
+        let penalised: f64 = penalty.iter().sum();
+        let objective = summary.log_likelihood + penalised;
         let iterations = trace.len();
         check_number(objective, iterations)?;
         if let Some(&before) = trace.last() {
@@ -66,7 +69,8 @@ pub(crate) fn climb<L: Learner>(
         }
         trace.push(objective);
         if converged || iterations == search.max_iterations {
-            return Ok(Run { model, converged, iterations, trace });
+            let penalty = penalised;
+            return Ok(Run { model, converged, iterations, trace, penalty });
         }
         model = learner.m_step(&summary, iterations + 1)?;
     }

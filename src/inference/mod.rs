@@ -6,6 +6,7 @@ mod elbo;
 mod em;
 mod fit;
 mod gibbs;
+mod map;
 mod posterior;
 mod prior;
 mod search;

@@ -74,6 +74,24 @@ impl Prior {
         Prior::from_points(&Points::new(x.into(), Some(weights.into()))?)
     }
 
+    /// For maximum a posteriori fits of K components by [`Em::prior`](crate::Em::prior): as
+    /// [`Prior::from_data`], but with W₀⁻¹ = Σ̂/K^(2/D), the size of one of K components that share
+    /// the data's volume, β₀ = 0.01, and α₀ = 1 (after Fraley & Raftery 2007).
+    ///
+    /// # Errors
+    /// As [`Prior::from_data`]; also if K = 0.
+    pub fn for_components<'a>(
+        x: impl Into<DMatrixView<'a, f64>>,
+        k: usize,
+    ) -> Result<Self> {
+        if k == 0 {
+            return Err(Error::option("k", 0, "at least one component is needed"));
+        }
+        let prior = Prior::from_data(x)?;
+        let shrink = (k as f64).powf(2.0 / prior.m0.len() as f64);
+        Ok(Prior { alpha0: 1.0, beta0: 0.01, w0: &prior.w0 * shrink, ..prior })
+    }
+
     pub(crate) fn from_points(points: &Points) -> Result<Self> {
         let moments = points.moments()?;
         let (Some(mean), Some(covariance)) = (moments.mean(), moments.covariance())
@@ -148,4 +166,19 @@ impl Prior {
         self.m0 += shift;
         self
     }
+}
+
+/// The factor of W₀⁻¹ tr(W₀ Σ̂)/D: the prior's ellipsoid, as large as the data. (It is W₀⁻¹ itself
+/// for the default prior, and for data that are all one point.)
+pub(crate) fn spread(
+    component: &GaussianWishart,
+    points: &Points,
+) -> Result<Cholesky> {
+    let wishart = component.wishart();
+    let whitener = wishart.whitener();
+    let sigma = points.moments()?.covariance().expect("the total weight is positive");
+    let size =
+        (whitener * sigma * whitener.transpose()).trace() / points.dimension() as f64;
+    let size = if size > 0.0 { size } else { 1.0 };
+    Cholesky::new(&(wishart.inverse_w() * size), "the starting covariance")
 }

@@ -19,8 +19,8 @@ const MOST_ROUNDS: usize = 100;
 /// The random starts choose K of the points as means (or, with K-means, go on from there), and give
 /// every component the same weight and the covariance Σ̂/K^(2/D): the data's own ellipsoid, shrunk
 /// so that K of them have its volume. Distances are measured in the data's own units of spread
-/// (Mahalanobis, under Σ̂), so that rescaling or mixing the columns changes nothing. (For [`Vb`](crate::Vb) the shape is that
-/// of the prior's W₀⁻¹, in both, and the size that of the data: W₀⁻¹ tr(W₀ Σ̂)/D in Σ̂'s place.)
+/// (Mahalanobis, under Σ̂), so that rescaling or mixing the columns changes nothing. (With a prior the shape is that
+/// of its W₀⁻¹, in both, and the size that of the data: W₀⁻¹ tr(W₀ Σ̂)/D in Σ̂'s place.)
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Start {

@@ -7,12 +7,12 @@ use crate::distribution::{Dirichlet, GaussianWishart};
 use crate::inference::e_step::e_step;
 use crate::inference::fit::Learner;
 use crate::inference::posterior::Posterior;
-use crate::inference::prior::Prior;
+use crate::inference::prior::{Prior, spread};
 use crate::inference::search::{Best, Search, search_options};
 use crate::inference::start::Start;
 use crate::inference::summary::Summary;
 use crate::kernel::{Points, Score};
-use crate::math::{Cholesky, Rng};
+use crate::math::Rng;
 use crate::mixture::Covariance;
 use crate::{Error, Result};
 
@@ -215,26 +215,14 @@ impl VariationalBayes {
                 components,
             ));
         }
-        let mixture = start.mixture(k, points, &self.spread(points)?, rng)?;
+        let spread = spread(&self.component, points)?;
+        let mixture = start.mixture(k, points, &spread, rng)?;
         self.m_step(&e_step(&mixture.scores(), points)?, 0)
-    }
-
-    /// The factor of W₀⁻¹ tr(W₀ Σ̂)/D: the prior's ellipsoid, as large as the data. (It is W₀⁻¹
-    /// itself for the default prior, and for data that are all one point.)
-    fn spread(&self, points: &Points) -> Result<Cholesky> {
-        let wishart = self.component.wishart();
-        let whitener = wishart.whitener();
-        let sigma =
-            points.moments()?.covariance().expect("the total weight is positive");
-        let size = (whitener * sigma * whitener.transpose()).trace()
-            / points.dimension() as f64;
-        let size = if size > 0.0 { size } else { 1.0 };
-        Cholesky::new(&(wishart.inverse_w() * size), "the starting covariance")
     }
 }
 
 /// Says where an update failed.
-fn at(fault: Error, component: usize, iteration: usize) -> Error {
+pub(crate) fn at(fault: Error, component: usize, iteration: usize) -> Error {
     match fault {
         Error::NotPositiveDefinite { what, reason } => Error::NotPositiveDefinite {
             what: format!("{what} of component {component} at iteration {iteration}"),
