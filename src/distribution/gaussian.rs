@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finite::is_usable;
 use crate::kernel::{Points, Score, log_densities};
-use crate::math::{Cholesky, LN_2_PI};
+use crate::math::{Cholesky, LN_2_PI, excess};
 use crate::{Error, Moments, Result};
 
 /// A Gaussian in D dimensions with a full covariance.
@@ -151,6 +151,28 @@ impl Gaussian {
         x: impl Into<DMatrixView<'a, f64>>,
     ) -> Result<DVector<f64>> {
         log_densities(&[self.score(0.0)], x.into())
+    }
+
+    /// KL(self ‖ other), natural log.
+    ///
+    /// # Errors
+    /// If `other` has another dimension.
+    pub fn kl(&self, other: &Gaussian) -> Result<f64> {
+        let d = self.dimension();
+        if other.dimension() != d {
+            let expected = format!("of dimension {d}");
+            let found = format!("of dimension {}", other.dimension());
+            return Err(Error::shape("the other Gaussian", expected, found));
+        }
+        // R = L₂⁻¹ L₁: tr(Σ₂⁻¹ Σ₁) = ‖R‖², and ln det(Σ₂⁻¹ Σ₁) = 2 Σ ln Rᵢᵢ.
+        let relative = other.factor.whitener() * self.factor.l();
+        let shift = other.factor.whiten(&(&self.mean - &other.mean));
+        let mut twice = shift.norm_squared();
+        for i in 0..d {
+            twice += excess(relative[(i, i)]);
+            twice += (0..i).map(|j| relative[(i, j)].powi(2)).sum::<f64>();
+        }
+        Ok(0.5 * twice)
     }
 
     /// `n` independent points (n×D): μ + L ε with ε standard normal.

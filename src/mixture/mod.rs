@@ -6,6 +6,7 @@ use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
 
 mod gaussian;
+mod parts;
 mod student_t;
 
 pub use gaussian::{Covariance, GaussianMixture};
