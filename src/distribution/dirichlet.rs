@@ -89,11 +89,7 @@ impl Dirichlet {
     pub fn log_density(&self, weights: &DVector<f64>) -> Result<f64> {
         self.check_count(weights.len(), "the vector of weights")?;
         check_weights(weights)?;
-        let powers = self.concentration.iter().zip(weights);
-        let sum: f64 = powers
-            .filter(|(alpha, _)| **alpha != 1.0) // 0 · ln 0 is 0 here
-            .map(|(alpha, w)| (alpha - 1.0) * w.ln())
-            .sum();
+        let sum: f64 = self.log_powers(weights).sum();
         if sum.is_nan() {
             return Err(Error::Weights {
                 what: "the weights of the components".into(),
@@ -104,6 +100,17 @@ impl Dirichlet {
             });
         }
         Ok(self.log_normaliser() + sum)
+    }
+
+    /// The terms (αₖ − 1) ln πₖ of the log density, but for those with αₖ = 1: 0 · ln 0 is 0 here.
+    pub(crate) fn log_powers(
+        &self,
+        weights: &DVector<f64>,
+    ) -> impl Iterator<Item = f64> {
+        let pairs = self.concentration.iter().zip(weights);
+        pairs
+            .filter(|(alpha, _)| **alpha != 1.0)
+            .map(|(alpha, w)| (alpha - 1.0) * w.ln())
     }
 
     /// The differential entropy −E ln p(π) (PRML B.22).

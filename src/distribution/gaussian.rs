@@ -5,9 +5,10 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
+use super::rows;
 use crate::finite::is_usable;
 use crate::kernel::{Points, Score, log_densities};
-use crate::math::{Cholesky, LN_2_PI, excess};
+use crate::math::{Cholesky, LN_2_PI, square, stein_loss};
 use crate::{Error, Moments, Result};
 
 /// A Gaussian in D dimensions with a full covariance.
@@ -74,9 +75,7 @@ impl Gaussian {
     /// With covariance G Gᵀ, for a square G. (Where it is singular in double precision, its factor
     /// is not; but it cannot be read back from a file.)
     pub(crate) fn with_root(mean: DVector<f64>, root: &DMatrix<f64>) -> Self {
-        let mut covariance = root * root.transpose();
-        covariance.fill_upper_triangle_with_lower_triangle();
-        Gaussian { mean, covariance, factor: Cholesky::of_square(root) }
+        Gaussian { mean, covariance: square(root), factor: Cholesky::of_square(root) }
     }
 
     /// With covariance `s` L Lᵀ = `s` Σ, where L is known to factor Σ.
@@ -164,15 +163,10 @@ impl Gaussian {
             let found = format!("of dimension {}", other.dimension());
             return Err(Error::shape("the other Gaussian", expected, found));
         }
-        // R = L₂⁻¹ L₁: tr(Σ₂⁻¹ Σ₁) = ‖R‖², and ln det(Σ₂⁻¹ Σ₁) = 2 Σ ln Rᵢᵢ.
+        // R = L₂⁻¹ L₁, and R Rᵀ has the trace and determinant of Σ₂⁻¹ Σ₁.
         let relative = other.factor.whitener() * self.factor.l();
         let shift = other.factor.whiten(&(&self.mean - &other.mean));
-        let mut twice = shift.norm_squared();
-        for i in 0..d {
-            twice += excess(relative[(i, i)]);
-            twice += (0..i).map(|j| relative[(i, j)].powi(2)).sum::<f64>();
-        }
-        Ok(0.5 * twice)
+        Ok(0.5 * (stein_loss(&relative) + shift.norm_squared()))
     }
 
     /// `n` independent points (n×D): μ + L ε with ε standard normal.
@@ -181,11 +175,7 @@ impl Gaussian {
         n: usize,
         rng: &mut R,
     ) -> DMatrix<f64> {
-        let mut x = DMatrix::zeros(n, self.dimension());
-        for mut row in x.row_iter_mut() {
-            row.copy_from(&self.draw(rng).transpose());
-        }
-        x
+        rows((n, self.dimension()), || self.draw(rng))
     }
 
     /// One point: μ + L ε.

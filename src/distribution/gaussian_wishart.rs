@@ -203,10 +203,7 @@ impl GaussianWishart {
     ) -> Result<(DVector<f64>, DMatrix<f64>)> {
         let a = self.wishart.bartlett(rng);
         let (mean, _) = self.draw(&a, rng)?;
-        let back = self.wishart.whitener().transpose() * a;
-        let mut lambda = &back * back.transpose();
-        lambda.fill_upper_triangle_with_lower_triangle();
-        Ok((mean, lambda))
+        Ok((mean, self.wishart.precision(&a)))
     }
 
     /// One draw of the Gaussian N(μ, Λ⁻¹) that μ and Λ describe.

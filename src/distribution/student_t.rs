@@ -4,7 +4,7 @@ use rand::distr::Distribution;
 use rand_distr::{ChiSquared, StandardNormal};
 use serde::{Deserialize, Serialize};
 
-use super::Gaussian;
+use super::{Gaussian, rows};
 use crate::Result;
 use crate::finite::check_positive;
 use crate::kernel::{Score, log_densities};
@@ -117,11 +117,7 @@ impl StudentT {
         n: usize,
         rng: &mut R,
     ) -> DMatrix<f64> {
-        let mut x = DMatrix::zeros(n, self.dimension());
-        for mut row in x.row_iter_mut() {
-            row.copy_from(&self.draw(rng).transpose());
-        }
-        x
+        rows((n, self.dimension()), || self.draw(rng))
     }
 
     /// One point.

@@ -5,7 +5,9 @@ use rand_distr::{ChiSquared, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use crate::finite::check_positive;
-use crate::math::{Cholesky, digamma, excess, ln_gamma_bend, ln_multivariate_gamma};
+use crate::math::{
+    Cholesky, digamma, ln_gamma_bend, ln_multivariate_gamma, square, stein_loss,
+};
 use crate::{Error, Result};
 
 /// What W and W⁻¹ may hold, so that no multiple of them overflows.
@@ -67,7 +69,13 @@ impl Wishart {
     pub fn from_inverse(nu: f64, inverse_w: DMatrix<f64>) -> Result<Self> {
         let factor = Cholesky::new(&inverse_w, INVERSE_SCALE)?;
         let whitener = factor.whitener();
-        Wishart::checked(nu, gram(&whitener), inverse_w, factor, whitener)
+        Wishart::checked(
+            nu,
+            square(&whitener.transpose()),
+            inverse_w,
+            factor,
+            whitener,
+        )
     }
 
     fn checked(
@@ -177,25 +185,25 @@ impl Wishart {
     pub(crate) fn kl_terms(&self, other: &Wishart) -> Vec<f64> {
         let d = self.dimension();
         let (a, b) = (0.5 * self.nu, 0.5 * other.nu);
-        // R = L⁻¹ L₀: tr(W₀⁻¹ W) = ‖R‖², and ln det(W₀⁻¹ W) = 2 Σ ln Rᵢᵢ.
+        // R = L⁻¹ L₀, and R Rᵀ has the trace and determinant of W₀⁻¹ W.
         let relative = &self.whitener * other.factor.l();
-        let mut terms = Vec::with_capacity(d * 4);
+        let mut terms = vec![a * stein_loss(&relative)];
         for i in 0..d {
             let half = 0.5 * i as f64;
             terms.push(-ln_gamma_bend(a - half, b - half));
-            terms.push(a * excess(relative[(i, i)]));
             terms.push((a - b) * 2.0 * relative[(i, i)].ln());
-            terms.extend((0..i).map(|j| a * relative[(i, j)].powi(2)));
         }
         terms
     }
 
     /// One draw of Λ, D×D, by Bartlett's decomposition.
     pub fn sample<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> DMatrix<f64> {
-        let back = self.whitener.transpose() * self.bartlett(rng);
-        let mut lambda = &back * back.transpose();
-        lambda.fill_upper_triangle_with_lower_triangle();
-        lambda
+        self.precision(&self.bartlett(rng))
+    }
+
+    /// Λ = (L⁻ᵀ A)(L⁻ᵀ A)ᵀ.
+    pub(crate) fn precision(&self, a: &DMatrix<f64>) -> DMatrix<f64> {
+        square(&(self.whitener.transpose() * a))
     }
 
     /// A, lower triangular, with Λ = (L⁻ᵀ A)(L⁻ᵀ A)ᵀ a draw: Aᵢᵢ² is χ² with ν + 1 − i degrees
@@ -235,14 +243,7 @@ impl Wishart {
 
 /// (L Lᵀ)⁻¹.
 pub(crate) fn inverse(factor: &Cholesky) -> DMatrix<f64> {
-    gram(&factor.whitener())
-}
-
-/// L⁻ᵀ L⁻¹.
-fn gram(whitener: &DMatrix<f64>) -> DMatrix<f64> {
-    let mut gram = whitener.transpose() * whitener;
-    gram.fill_upper_triangle_with_lower_triangle();
-    gram
+    square(&factor.whitener().transpose())
 }
 
 /// How far Lᵀ W L may be from I when both W and W⁻¹ are given.

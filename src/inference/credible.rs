@@ -41,8 +41,8 @@ impl Posterior {
     /// naming of the components only (chapter 15 measures both).
     ///
     /// # Errors
-    /// If `level` is not between 0 and 1, `draws` is 0 or above ten million, or a drawn precision is singular (see
-    /// [`Posterior::sample`]).
+    /// If `level` is not between 0 and 1, `draws` is 0 or above ten million, or a drawn precision
+    /// is singular (see [`Posterior::sample`]).
     ///
     /// ```
     /// use mixtures::{Vb, data, math};

@@ -4,7 +4,6 @@
 use nalgebra::{DMatrix, DMatrixView};
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::{Dirichlet, GaussianWishart};
 use crate::inference::e_step::e_step;
 use crate::inference::fit::check_number;
 use crate::inference::posterior::{Posterior, check_responsibilities};
@@ -60,9 +59,7 @@ impl Posterior {
         points.expect_dimension(self.dimension())?;
         let near = self.clone().translated(&-&points.origin);
         let summary = e_step(&near.scores(), &points)?;
-        let weights = self.prior().dirichlet(self.component_count())?;
-        let component = near.prior().gaussian_wishart()?;
-        let penalty = near.penalty(&weights, &component);
+        let penalty = near.penalty(&near.at_first()?);
         let bound = summary.log_likelihood + penalty.iter().sum::<f64>();
         check_number(bound, 0)?;
         Ok(bound)
@@ -79,9 +76,7 @@ impl Posterior {
         r: &DMatrix<f64>,
     ) -> Result<f64> {
         let terms = self.elbo_terms(x, r)?;
-        let weights = self.prior().dirichlet(self.component_count())?;
-        let component = self.prior().gaussian_wishart()?;
-        let penalty = self.penalty(&weights, &component);
+        let penalty = self.penalty(&self.at_first()?);
         let of_labels = terms.points + terms.labels + terms.label_entropy;
         let bound = of_labels + penalty.iter().sum::<f64>();
         check_number(bound, 0)?;
@@ -103,8 +98,7 @@ impl Posterior {
         self.expect_shape(r.ncols(), x.ncols())?;
         // ANCHOR: elbo_terms
         let d = self.dimension() as f64;
-        let weights = self.prior().dirichlet(self.component_count())?;
-        let component = self.prior().gaussian_wishart()?;
+        let before = self.at_first()?;
         let log_weights = self.weights().expected_log();
 
         let (mut points, mut labels, mut components, mut component_entropy) =
@@ -117,14 +111,14 @@ impl Posterior {
                 points += 0.5 * r * (constants - distance);
             }
             labels += share.sum() * log_weights[k];
-            components += q.expected_log_density(&component);
+            components += q.expected_log_density(&before.components()[k]);
             component_entropy += q.entropy();
         }
         let shared = |r: &f64| if *r > 0.0 { -r * r.ln() } else { 0.0 };
         Ok(ElboTerms {
             points,
             labels,
-            weights: weights.log_normaliser()
+            weights: before.weights().log_normaliser()
                 + (self.prior().alpha0 - 1.0) * log_weights.sum(),
             components,
             label_entropy: r.iter().map(shared).sum(),
@@ -134,19 +128,20 @@ impl Posterior {
         // ANCHOR_END: elbo_terms
     }
 
-    /// The terms of −KL(q(π) ‖ p(π)) − Σₖ KL(q(μₖ, Λₖ) ‖ p(μ, Λ)).
+    /// The terms of −KL(q(π) ‖ p(π)) − Σₖ KL(q(μₖ, Λₖ) ‖ p(μ, Λ)), where p is `before`.
     // ANCHOR: penalty
-    pub(crate) fn penalty(
-        &self,
-        weights: &Dirichlet,
-        component: &GaussianWishart,
-    ) -> Vec<f64> {
-        let of_weights = self.weights().kl_terms(weights);
-        let of_components =
-            self.components().iter().flat_map(|q| q.kl_terms(component));
+    pub(crate) fn penalty(&self, before: &Posterior) -> Vec<f64> {
+        let of_weights = self.weights().kl_terms(before.weights());
+        let pairs = self.components().iter().zip(before.components());
+        let of_components = pairs.flat_map(|(q, p)| q.kl_terms(p));
         of_weights.into_iter().chain(of_components).map(|term| -term).collect()
     }
     // ANCHOR_END: penalty
+
+    /// What was believed before the data.
+    fn at_first(&self) -> Result<Posterior> {
+        Posterior::before(self.prior().clone(), self.component_count())
+    }
 
     fn expect_shape(&self, k: usize, d: usize) -> Result<()> {
         if (k, d) == (self.component_count(), self.dimension()) {

@@ -1,8 +1,7 @@
-use nalgebra::{DMatrixView, DVector};
+use nalgebra::DMatrixView;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::Dirichlet;
 use crate::inference::posterior::Posterior;
 use crate::inference::prior::Prior;
 use crate::kernel::Points;
@@ -56,8 +55,7 @@ impl Gibbs {
     /// # Errors
     /// If the prior is not one, K = 0, there is no label, or one is not below K.
     pub fn new(prior: Prior, components: usize, labels: Vec<usize>) -> Result<Self> {
-        let weights = prior.dirichlet(components)?;
-        let component = prior.gaussian_wishart()?;
+        let before = Posterior::before(prior, components)?;
         if labels.is_empty() {
             let (what, missing) = ("the vector of labels".into(), "entries".into());
             return Err(Error::Empty { what, missing });
@@ -73,7 +71,6 @@ impl Gibbs {
                 &reason,
             ));
         }
-        let before = Posterior::of(prior, weights, vec![component; components]);
         Ok(Gibbs { before, labels })
     }
 
@@ -99,13 +96,7 @@ impl Gibbs {
         for (row, &label) in x.row_iter().zip(&self.labels) {
             groups[label].push(row, 1.0)?;
         }
-        let counts = DVector::from_iterator(k, groups.iter().map(Moments::count));
-        let components = self.before.components().iter().zip(&groups);
-        Ok(Posterior::of(
-            self.before.prior().clone(),
-            Dirichlet::new(self.before.alpha() + counts)?,
-            components.map(|(c, group)| c.posterior(group)).collect::<Result<_>>()?,
-        ))
+        self.before.updated(&groups)
     }
     // ANCHOR_END: given_labels
 

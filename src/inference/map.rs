@@ -2,8 +2,9 @@
 
 use nalgebra::DVector;
 
-use crate::distribution::{Dirichlet, Gaussian, GaussianWishart};
+use crate::distribution::{Gaussian, GaussianWishart};
 use crate::inference::fit::Learner;
+use crate::inference::posterior::Posterior;
 use crate::inference::prior::Prior;
 use crate::inference::summary::Summary;
 use crate::inference::vb::at;
@@ -12,12 +13,11 @@ use crate::math::LN_2_PI;
 use crate::mixture::GaussianMixture;
 use crate::{Error, Result};
 
-/// The prior, in coordinates relative to the points' origin: Dirichlet weights, and for each
-/// component N(μ | m₀, Σ/β₀) and Σ inverse-Wishart with scale W₀⁻¹ and ν₀ degrees of freedom,
-/// whose numbers `component` holds.
+/// What is believed before the data, in coordinates relative to the points' origin: Dirichlet
+/// weights, and for each component N(μ | m₀, Σ/β₀) and Σ inverse-Wishart with scale W₀⁻¹ and ν₀
+/// degrees of freedom.
 pub(crate) struct MaximumPosterior {
-    weights: Dirichlet,
-    component: GaussianWishart,
+    before: Posterior,
 }
 
 impl MaximumPosterior {
@@ -26,21 +26,21 @@ impl MaximumPosterior {
             let reason = "below 1 the posterior has no maximum inside the simplex; use 1 or more";
             return Err(Error::option("alpha0", prior.alpha0, reason));
         }
-        let component = prior.gaussian_wishart()?;
-        points.expect_dimension(component.dimension())?;
-        let component = component.translated(&-&points.origin);
-        Ok(MaximumPosterior { weights: prior.dirichlet(k)?, component })
+        let before = Posterior::before(prior.clone(), k)?;
+        points.expect_dimension(before.dimension())?;
+        Ok(MaximumPosterior { before: before.translated(&-&points.origin) })
     }
 
+    /// The prior of each component, which is the same.
     pub fn component(&self) -> &GaussianWishart {
-        &self.component
+        &self.before.components()[0]
     }
 
     /// The terms of ln N(μ | m₀, Σ/β₀) + ln IW(Σ | W₀⁻¹, ν₀).
     fn log_density(&self, of: &Gaussian) -> [f64; 4] {
-        let (d, beta) = (of.dimension() as f64, self.component.beta());
-        let wishart = self.component.wishart();
-        let shift = of.factor().whiten(&(of.mean() - self.component.m()));
+        let (d, beta) = (of.dimension() as f64, self.component().beta());
+        let wishart = self.component().wishart();
+        let shift = of.factor().whiten(&(of.mean() - self.component().m()));
         // tr(W₀⁻¹ Σ⁻¹) = ‖L⁻¹ L₀‖²
         let relative = of.factor().whitener() * wishart.factor().l();
         [
@@ -60,14 +60,11 @@ impl Learner for MaximumPosterior {
     }
 
     fn penalty(&self, model: &GaussianMixture) -> Vec<f64> {
-        let powers = self.weights.concentration().iter().zip(model.weights());
-        let of_weights = powers
-            .filter(|(alpha, _)| **alpha != 1.0) // 0 · ln 0 is 0 here
-            .map(|(alpha, w)| (alpha - 1.0) * w.ln());
+        let weights = self.before.weights();
         let of_components =
             model.components().iter().flat_map(|c| self.log_density(c));
-        std::iter::once(self.weights.log_normaliser())
-            .chain(of_weights)
+        std::iter::once(weights.log_normaliser())
+            .chain(weights.log_powers(model.weights()))
             .chain(of_components)
             .collect()
     }
@@ -75,24 +72,16 @@ impl Learner for MaximumPosterior {
     /// πₖ = (Nₖ + α₀ − 1)/(N + K(α₀ − 1)), μₖ = mₖ, Σₖ = Wₖ⁻¹/(νₖ + D + 2).
     fn m_step(&self, summary: &Summary, iteration: usize) -> Result<GaussianMixture> {
         let shares = summary.components();
-        let excess = DVector::from_iterator(
-            shares.len(),
-            shares
-                .iter()
-                .zip(self.weights.concentration())
-                .map(|(share, alpha)| share.count() + (alpha - 1.0)),
-        );
-        let components = shares
-            .iter()
-            .enumerate()
-            .map(|(k, share)| {
-                let posterior = self.component.posterior(share);
-                let posterior = posterior.map_err(|fault| at(fault, k, iteration))?;
-                let d = posterior.dimension() as f64;
-                Ok(posterior.gaussian(1.0 / (posterior.wishart().nu() + d + 2.0)))
-            })
-            .collect::<Result<_>>()?;
-        let total = excess.sum();
-        Ok(GaussianMixture::of(excess / total, components))
+        let alpha0 = self.before.prior().alpha0;
+        let counts = shares.iter().map(|share| share.count() + (alpha0 - 1.0));
+        let counts = DVector::from_iterator(shares.len(), counts);
+        let posterior =
+            self.before.updated(shares).map_err(|fault| at(fault, iteration))?;
+        let d = posterior.dimension() as f64;
+        let components = posterior.components().iter();
+        let modes =
+            components.map(|c| c.gaussian(1.0 / (c.wishart().nu() + d + 2.0)));
+        let total = counts.sum();
+        Ok(GaussianMixture::of(counts / total, modes.collect()))
     }
 }

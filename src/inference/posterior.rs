@@ -99,19 +99,32 @@ impl Posterior {
         r: &DMatrix<f64>,
     ) -> Result<Self> {
         let shares = shares(x.into(), r)?;
-        let (weights, component) =
-            (prior.dirichlet(r.ncols())?, prior.gaussian_wishart()?);
-        let counts =
-            DVector::from_iterator(shares.len(), shares.iter().map(|s| s.count()));
-        Ok(Posterior::of(
-            prior.clone(),
-            Dirichlet::new(weights.concentration() + counts)?,
-            shares
-                .iter()
-                .map(|share| component.posterior(share))
-                .collect::<Result<_>>()?,
-        ))
+        Posterior::before(prior.clone(), r.ncols())?.updated(&shares)
     }
+
+    /// What is believed of K components before any data: the prior, of each.
+    pub(crate) fn before(prior: Prior, k: usize) -> Result<Self> {
+        let weights = prior.dirichlet(k)?;
+        let component = prior.gaussian_wishart()?;
+        Ok(Posterior::of(prior, weights, vec![component; k]))
+    }
+
+    /// The belief `self`, after seeing each component's share of the points: αₖ + Nₖ (PRML 10.58),
+    /// and each Gaussian–Wishart's posterior (10.60–10.63).
+    // ANCHOR: updated
+    pub(crate) fn updated(&self, shares: &[Moments]) -> Result<Self> {
+        let counts = shares.iter().map(Moments::count);
+        let counts = DVector::from_iterator(shares.len(), counts);
+        let weights = Dirichlet::new(self.alpha() + counts)?;
+        let pairs = self.components.iter().zip(shares).enumerate();
+        let components = pairs
+            .map(|(k, (q, share))| {
+                q.posterior(share).map_err(|fault| of_component(fault, k))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Posterior::of(self.prior.clone(), weights, components))
+    }
+    // ANCHOR_END: updated
 
     /// The prior.
     pub fn prior(&self) -> &Prior {
@@ -245,6 +258,17 @@ impl Posterior {
         let components =
             self.components.into_iter().map(|c| c.translated(shift)).collect();
         Posterior::of(self.prior.translated(shift), self.weights, components)
+    }
+}
+
+/// Says whose update failed.
+fn of_component(fault: Error, component: usize) -> Error {
+    match fault {
+        Error::NotPositiveDefinite { what, reason } => {
+            let what = format!("{what} of component {component}");
+            Error::NotPositiveDefinite { what, reason }
+        }
+        other => other,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Variational Bayes for a mixture of Gaussians.
 
-use nalgebra::{DMatrixView, DVector, DVectorView};
+use nalgebra::{DMatrix, DMatrixView, DVectorView};
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::{Dirichlet, GaussianWishart};
+use crate::distribution::GaussianWishart;
 use crate::inference::e_step::e_step;
 use crate::inference::fit::Learner;
 use crate::inference::posterior::Posterior;
@@ -12,7 +12,6 @@ use crate::inference::search::{Best, Search, search_options};
 use crate::inference::start::Start;
 use crate::inference::summary::Summary;
 use crate::kernel::{Points, Score};
-use crate::math::Rng;
 use crate::mixture::Covariance;
 use crate::{Error, Result};
 
@@ -130,16 +129,24 @@ impl Vb {
             Some(prior) => prior.clone(),
             None => Prior::from_points(&points)?,
         };
-        let component = prior.gaussian_wishart()?;
-        points.expect_dimension(component.dimension())?;
-        let learner = VariationalBayes {
-            weights: prior.dirichlet(self.components)?,
-            component: component.translated(&-&points.origin),
-            prior: prior.clone().translated(&-&points.origin),
+        let before = Posterior::before(prior.clone(), self.components)?;
+        points.expect_dimension(before.dimension())?;
+        let learner =
+            VariationalBayes { before: before.translated(&-&points.origin) };
+        let Best { run, ends } = match &self.search.start {
+            Start::Means(means) => {
+                let first = learner.with_means(means, &points)?;
+                self.search.best(&learner, &points, |_| Ok(first.clone()))?
+            }
+            start => {
+                let spread = spread(learner.component(), &points)?;
+                self.search.best(&learner, &points, |rng| {
+                    let mixture =
+                        start.mixture(self.components, &points, &spread, rng)?;
+                    learner.m_step(&e_step(&mixture.scores(), &points)?, 0)
+                })?
+            }
         };
-        let Best { run, ends } = self.search.best(&learner, &points, |rng| {
-            learner.begin(&self.search.start, &points, rng)
-        })?;
         let found = run.model.translated(&points.origin);
         let (weights, components) =
             (found.weights().clone(), found.components().to_vec());
@@ -153,11 +160,9 @@ impl Vb {
     }
 }
 
-/// The prior, in coordinates relative to the points' origin.
+/// What is believed before the data, in coordinates relative to the points' origin.
 struct VariationalBayes {
-    prior: Prior,
-    weights: Dirichlet,
-    component: GaussianWishart,
+    before: Posterior,
 }
 
 impl Learner for VariationalBayes {
@@ -168,64 +173,45 @@ impl Learner for VariationalBayes {
     }
 
     fn penalty(&self, model: &Posterior) -> Vec<f64> {
-        model.penalty(&self.weights, &self.component)
+        model.penalty(&self.before)
     }
 
-    /// αₖ = α₀ + Nₖ (PRML 10.58), and each component's Gaussian–Wishart (10.60–10.63).
-    // ANCHOR: m_step
     fn m_step(&self, summary: &Summary, iteration: usize) -> Result<Posterior> {
-        let shares = summary.components();
-        let counts =
-            DVector::from_iterator(shares.len(), shares.iter().map(|s| s.count()));
-        let weights = Dirichlet::new(self.weights.concentration() + counts)?;
-        let components = shares
-            .iter()
-            .enumerate()
-            .map(|(k, share)| {
-                let updated = self.component.posterior(share);
-                updated.map_err(|fault| at(fault, k, iteration))
-            })
-            .collect::<Result<_>>()?;
-        Ok(Posterior::of(self.prior.clone(), weights, components))
+        let updated = self.before.updated(summary.components());
+        updated.map_err(|fault| at(fault, iteration))
     }
-    // ANCHOR_END: m_step
 }
 
 impl VariationalBayes {
-    /// The first posterior.
-    fn begin(
-        &self,
-        start: &Start,
-        points: &Points,
-        rng: &mut Rng,
-    ) -> Result<Posterior> {
-        let k = self.weights.concentration().len();
-        if let Start::Means(means) = start {
-            let wishart = self.component.wishart();
-            let components = means
-                .row_iter()
-                .map(|mean| {
-                    let m = mean.transpose() - &points.origin;
-                    GaussianWishart::new(m, self.component.beta(), wishart.clone())
-                })
-                .collect::<Result<_>>()?;
-            return Ok(Posterior::of(
-                self.prior.clone(),
-                self.weights.clone(),
-                components,
-            ));
-        }
-        let spread = spread(&self.component, points)?;
-        let mixture = start.mixture(k, points, &spread, rng)?;
-        self.m_step(&e_step(&mixture.scores(), points)?, 0)
+    /// The prior of each component, which is the same.
+    fn component(&self) -> &GaussianWishart {
+        &self.before.components()[0]
+    }
+
+    /// The prior, but for these means (K×D).
+    fn with_means(&self, means: &DMatrix<f64>, points: &Points) -> Result<Posterior> {
+        let before = &self.before;
+        let components = means
+            .row_iter()
+            .map(|mean| {
+                let m = mean.transpose() - &points.origin;
+                let wishart = self.component().wishart().clone();
+                GaussianWishart::new(m, self.component().beta(), wishart)
+            })
+            .collect::<Result<_>>()?;
+        Ok(Posterior::of(
+            before.prior().clone(),
+            before.weights().clone(),
+            components,
+        ))
     }
 }
 
-/// Says where an update failed.
-pub(crate) fn at(fault: Error, component: usize, iteration: usize) -> Error {
+/// Says when an update failed, and what to do.
+pub(crate) fn at(fault: Error, iteration: usize) -> Error {
     match fault {
         Error::NotPositiveDefinite { what, reason } => Error::NotPositiveDefinite {
-            what: format!("{what} of component {component} at iteration {iteration}"),
+            what: format!("{what} at iteration {iteration}"),
             reason: format!(
                 "{reason} (raise the prior's W₀⁻¹, bring m0 closer to the data or lower beta0, or \
                  remove a column that depends on others)"

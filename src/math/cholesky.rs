@@ -101,6 +101,13 @@ impl Cholesky {
     }
 }
 
+/// G Gᵀ, symmetric to the last bit.
+pub(crate) fn square(root: &DMatrix<f64>) -> DMatrix<f64> {
+    let mut product = root * root.transpose();
+    product.fill_upper_triangle_with_lower_triangle();
+    product
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

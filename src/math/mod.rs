@@ -8,10 +8,13 @@ mod special;
 mod sum;
 
 pub use cholesky::Cholesky;
+pub(crate) use cholesky::square;
 pub use log_sum_exp::log_sum_exp;
 pub use rng::{Rng, rng, rng_stream};
 pub use special::{digamma, ln_gamma, ln_multivariate_gamma};
-pub(crate) use special::{digamma_difference, excess, ln_gamma_bend, ln_gamma_ratio};
+pub(crate) use special::{
+    digamma_difference, ln_gamma_bend, ln_gamma_ratio, stein_loss,
+};
 pub use sum::Sum;
 
 /// ln 2π, the constant of every Gaussian's log density.

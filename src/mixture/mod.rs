@@ -5,6 +5,8 @@ use nalgebra::{DMatrix, DVector};
 use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
 
+use crate::distribution::rows;
+
 mod gaussian;
 mod parts;
 mod student_t;
@@ -21,12 +23,11 @@ fn sample_labelled<R: rand::Rng + ?Sized>(
     draw: impl Fn(usize, &mut R) -> DVector<f64>,
 ) -> (DMatrix<f64>, Vec<usize>) {
     let labels = WeightedIndex::new(weights).expect("weights are checked by `new`");
-    let mut x = DMatrix::zeros(n, d);
     let mut z = Vec::with_capacity(n);
-    for mut row in x.row_iter_mut() {
+    let x = rows((n, d), || {
         let k = labels.sample(rng);
-        row.copy_from(&draw(k, rng).transpose());
         z.push(k);
-    }
+        draw(k, rng)
+    });
     (x, z)
 }
