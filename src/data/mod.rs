@@ -5,6 +5,6 @@ mod named;
 mod notebook;
 mod table;
 
-pub use named::{faithful, notebook};
+pub use named::{faithful, galaxies, iris, iris_species, notebook};
 pub use notebook::{notebook_truth, sample_notebook};
 pub use table::Table;
