@@ -93,11 +93,13 @@ pub mod mixture;
 pub mod plot;
 pub mod stats;
 
-pub use distribution::{Dirichlet, Gaussian, GaussianWishart, StudentT, Wishart};
+pub use distribution::{
+    Dirichlet, Gaussian, GaussianWishart, StickBreaking, StudentT, Weights, Wishart,
+};
 pub use error::{Error, Result};
 pub use inference::{
-    Credible, ElboTerms, Em, EmFit, Gibbs, Interval, Posterior, Prior, Start,
-    Summary, Vb, VbFit, e_step,
+    Concentration, Credible, ElboTerms, Em, EmFit, Gibbs, Interval, OnCollapse,
+    Posterior, Prior, Reseeded, Start, Summary, Vb, VbFit, e_step,
 };
 pub use mixture::{Covariance, GaussianMixture, StudentTMixture};
 pub use stats::Moments;

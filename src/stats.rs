@@ -5,7 +5,7 @@ use nalgebra::{DMatrix, DMatrixView, DVector, Dyn, MatrixView, U1};
 use serde::{Deserialize, Serialize};
 
 use crate::finite::{check_finite, check_flat, is_usable};
-use crate::math::Sum;
+use crate::math::{Structured, Sum};
 use crate::{Error, Result};
 
 /// One point: a row of an N×D matrix, as `x.row(n)` gives it.
@@ -44,7 +44,7 @@ pub struct Moments {
     centre: DVector<f64>,
     sum: Vec<Sum>,
     /// Only the lower triangle is kept up; [`Moments::scatter`] mirrors it.
-    scatter: DMatrix<f64>,
+    scatter: Structured,
 }
 
 impl Moments {
@@ -56,10 +56,17 @@ impl Moments {
             count: Sum::default(),
             centre,
             sum: vec![Sum::default(); d],
-            scatter: DMatrix::zeros(d, d),
+            scatter: DMatrix::zeros(d, d).into(),
         }
     }
     // ANCHOR_END: about
+
+    /// The same of each coordinate by itself: of T only the diagonal is kept, so that a point
+    /// costs D operations and not D², and [`Moments::scatter`] is diagonal.
+    pub fn diagonal_about(centre: DVector<f64>) -> Self {
+        let scatter = DVector::zeros(centre.len()).into();
+        Moments { scatter: kept(scatter), ..Moments::about(centre) }
+    }
 
     /// All rows of `x` (N×D) with weight 1, about the first of them.
     ///
@@ -97,7 +104,7 @@ impl Moments {
         for (sum, r) in self.sum.iter_mut().zip(residual.iter()) {
             *sum += w * r;
         }
-        self.scatter.syger(w, &residual, &residual, 1.0); // lower triangle of T + w r rᵀ
+        self.scatter.add_lower(w, &residual, &residual); // T + w r rᵀ
         Ok(())
     }
     // ANCHOR_END: push
@@ -105,16 +112,26 @@ impl Moments {
     /// Adds all that `other` has seen.
     ///
     /// # Errors
-    /// If `other` has another dimension.
+    /// If `other` has another dimension, or only the diagonal of T where `self` has all of it.
     // ANCHOR: merge
     pub fn merge(&mut self, other: &Moments) -> Result<()> {
         self.check_dimension(other.centre.len(), "the other moments")?;
+        if other.scatter.is_diagonal() && !self.scatter.is_diagonal() {
+            let expected =
+                "with all products, as these are (merge the other way round)";
+            return Err(Error::shape("the other moments", expected, "diagonal"));
+        }
         let other = other.recentred(&self.centre);
         self.count += other.count;
         for (mine, theirs) in self.sum.iter_mut().zip(&other.sum) {
             *mine += *theirs;
         }
-        self.scatter += other.scatter;
+        let mine = self.scatter.clone();
+        self.scatter = if mine.is_diagonal() {
+            mine.plus(&other.scatter.diagonal().into())
+        } else {
+            mine.plus(&other.scatter)
+        };
         Ok(())
     }
 
@@ -127,9 +144,9 @@ impl Moments {
             return moved;
         }
         let (w, s) = (self.count.value(), self.sum());
-        moved.scatter.syger(1.0, &s, &shift, 1.0);
-        moved.scatter.syger(1.0, &shift, &s, 1.0);
-        moved.scatter.syger(w, &shift, &shift, 1.0);
+        moved.scatter.add_lower(1.0, &s, &shift);
+        moved.scatter.add_lower(1.0, &shift, &s);
+        moved.scatter.add_lower(w, &shift, &shift);
         for (sum, delta) in moved.sum.iter_mut().zip(shift.iter()) {
             *sum += w * delta;
         }
@@ -147,7 +164,7 @@ impl Moments {
         check_weight(factor)?;
         self.count *= factor;
         self.sum.iter_mut().for_each(|s| *s *= factor);
-        self.scatter *= factor;
+        self.scatter = self.scatter.scaled(factor);
         Ok(())
     }
 
@@ -185,12 +202,7 @@ impl Moments {
     /// The scatter about the mean, Σ wₙ (xₙ − x̄)(xₙ − x̄)ᵀ = T − s sᵀ/W (D×D); zero
     /// for no weight.
     pub fn scatter(&self) -> DMatrix<f64> {
-        let mut scatter = self.scatter.clone();
-        if let Some(shift) = self.mean_shift() {
-            scatter.syger(-1.0, &shift, &self.sum(), 1.0);
-        }
-        scatter.fill_upper_triangle_with_lower_triangle();
-        scatter
+        self.structured_scatter().dense().clone()
     }
 
     /// The maximum likelihood covariance, scatter over count (D×D, divisor W); none
@@ -213,20 +225,32 @@ impl Moments {
             .then(|| DVector::from_iterator(self.dimension(), differences))
     }
 
+    /// [`Moments::scatter`], kept as its diagonal where only that is known.
+    pub(crate) fn structured_scatter(&self) -> Structured {
+        let mut scatter = self.scatter.clone();
+        if let Some(shift) = self.mean_shift() {
+            scatter.add_lower(-1.0, &shift, &self.sum());
+        }
+        scatter.mirrored()
+    }
+
     /// x̄ − c, for corrections that need it to working precision only.
     fn mean_shift(&self) -> Option<DVector<f64>> {
         (self.count() > 0.0).then(|| self.sum() / self.count())
     }
 
-    /// From sums about `centre` that were gathered elsewhere; only T's lower triangle
-    /// is read.
+    /// From sums about `centre` that were gathered elsewhere; of a dense T only the lower
+    /// triangle is read.
     pub(crate) fn from_parts(
         count: f64,
         centre: DVector<f64>,
         sum: &DVector<f64>,
-        mut scatter: DMatrix<f64>,
+        scatter: Structured,
     ) -> Self {
-        scatter.fill_upper_triangle(0.0, 1);
+        let mut scatter = kept(scatter);
+        if let Structured::Dense(m) = &mut scatter {
+            m.fill_upper_triangle(0.0, 1);
+        }
         Moments {
             count: Sum::from(count),
             centre,
@@ -235,21 +259,27 @@ impl Moments {
         }
     }
 
-    /// How many numbers [`Moments::flatten`] writes for dimension D.
+    /// How many numbers [`Moments::flatten`] writes for dimension D, if all of T is kept. (If only
+    /// its diagonal is, they are 3 + 4D; in one dimension, that is the same.)
     pub fn flat_len(d: usize) -> usize {
         3 + 3 * d + d * (d + 1) / 2
     }
 
     /// The state as plain numbers, for a file, a message or a database column: D,
     /// then W in two parts, c, s in two parts each, and T's lower triangle by
-    /// columns. Nothing is lost: [`Moments::unflatten`] gives back the same bits.
+    /// columns (or its diagonal). Nothing is lost: [`Moments::unflatten`] gives back the same bits.
     pub fn flatten(&self) -> Vec<f64> {
         let d = self.dimension();
         let mut flat = Vec::with_capacity(Self::flat_len(d));
         flat.extend([d as f64, self.count.high, self.count.low]);
         flat.extend(self.centre.iter());
         flat.extend(self.sum.iter().flat_map(|s| [s.high, s.low]));
-        flat.extend((0..d).flat_map(|j| (j..d).map(move |i| self.scatter[(i, j)])));
+        match &self.scatter {
+            Structured::Dense(t) => {
+                flat.extend((0..d).flat_map(|j| (j..d).map(move |i| t[(i, j)])));
+            }
+            Structured::Diagonal { diagonal, .. } => flat.extend(diagonal),
+        }
         flat
     }
 
@@ -263,11 +293,11 @@ impl Moments {
         if d == 0
             || flat[0] != d as f64
             || d > flat.len()
-            || flat.len() != Self::flat_len(d)
+            || ![Self::flat_len(d), 3 + 4 * d].contains(&flat.len())
         {
             return Err(Error::shape(
                 "the flattened moments",
-                "3 + 3D + D(D+1)/2 numbers, D ≥ 1 the first of them",
+                "3 + 3D + D(D+1)/2 numbers (or 3 + 4D), D ≥ 1 the first of them",
                 format!("{} numbers", flat.len()),
             ));
         }
@@ -280,11 +310,17 @@ impl Moments {
         for (sum, parts) in moments.sum.iter_mut().zip(sums.chunks_exact(2)) {
             *sum = Sum { high: parts[0], low: parts[1] };
         }
+        if d > 1 && lower.len() == d {
+            moments.scatter = DVector::from_column_slice(lower).into();
+            return Ok(moments);
+        }
+        let mut scatter = DMatrix::zeros(d, d);
         for j in 0..d {
             let (column, rest) = lower.split_at(d - j);
-            moments.scatter.view_mut((j, j), (d - j, 1)).copy_from_slice(column);
+            scatter.view_mut((j, j), (d - j, 1)).copy_from_slice(column);
             lower = rest;
         }
+        moments.scatter = scatter.into();
         Ok(moments)
     }
 
@@ -312,6 +348,14 @@ impl TryFrom<Vec<f64>> for Moments {
 impl From<Moments> for Vec<f64> {
     fn from(moments: Moments) -> Self {
         moments.flatten()
+    }
+}
+
+/// In one dimension the diagonal is all there is, and is kept as a matrix.
+fn kept(scatter: Structured) -> Structured {
+    match scatter.dimension() {
+        1 => scatter.dense().clone().into(),
+        _ => scatter,
     }
 }
 

@@ -91,13 +91,7 @@ impl Dirichlet {
         check_weights(weights)?;
         let sum: f64 = self.log_powers(weights).sum();
         if sum.is_nan() {
-            return Err(Error::Weights {
-                what: "the weights of the components".into(),
-                reason:
-                    "some are 0 where the density is 0, others where it is infinite; \
-                         together it has no value there"
-                        .into(),
-            });
+            return Err(undecided());
         }
         Ok(self.log_normaliser() + sum)
     }
@@ -163,6 +157,16 @@ impl Dirichlet {
             format!("of length {k}"),
             format!("of length {found}"),
         ))
+    }
+}
+
+/// Where a density is 0 by one weight and infinite by another.
+pub(crate) fn undecided() -> Error {
+    Error::Weights {
+        what: "the weights of the components".into(),
+        reason: "some are 0 where the density is 0, others where it is infinite; together it has \
+                 no value there"
+            .into(),
     }
 }
 

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::rows;
 use crate::finite::is_usable;
 use crate::kernel::{Points, Score, log_densities};
-use crate::math::{Cholesky, LN_2_PI, square, stein_loss};
+use crate::math::{Cholesky, LN_2_PI, Structured, squared, stein_loss};
 use crate::{Error, Moments, Result};
 
-/// A Gaussian in D dimensions with a full covariance.
+/// A Gaussian in D dimensions.
 ///
 /// ```
 /// use mixtures::{Gaussian, data, nalgebra::dvector};
@@ -27,14 +27,14 @@ use crate::{Error, Moments, Result};
 #[serde(try_from = "Parts", into = "Parts")]
 pub struct Gaussian {
     mean: DVector<f64>,
-    covariance: DMatrix<f64>,
+    covariance: Structured,
     factor: Cholesky,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Parts {
     mean: DVector<f64>,
-    covariance: DMatrix<f64>,
+    covariance: Structured,
 }
 
 impl Gaussian {
@@ -49,11 +49,12 @@ impl Gaussian {
 
     pub(crate) fn named(
         mean: DVector<f64>,
-        covariance: DMatrix<f64>,
+        covariance: impl Into<Structured>,
         what: &str,
     ) -> Result<Self> {
-        let factor = Cholesky::new(&covariance, what)?;
-        let d = covariance.nrows();
+        let covariance = covariance.into();
+        let factor = Cholesky::of(&covariance, what)?;
+        let d = covariance.dimension();
         if mean.len() != d {
             return Err(Error::shape(
                 "the mean",
@@ -74,21 +75,25 @@ impl Gaussian {
 
     /// With covariance G Gᵀ, for a square G. (Where it is singular in double precision, its factor
     /// is not; but it cannot be read back from a file.)
-    pub(crate) fn with_root(mean: DVector<f64>, root: &DMatrix<f64>) -> Self {
-        Gaussian { mean, covariance: square(root), factor: Cholesky::of_square(root) }
+    pub(crate) fn with_root(mean: DVector<f64>, root: &Structured) -> Self {
+        Gaussian {
+            mean,
+            covariance: squared(root),
+            factor: Cholesky::of_square(root),
+        }
     }
 
     /// With covariance `s` L Lᵀ = `s` Σ, where L is known to factor Σ.
     pub(crate) fn scaled(
         mean: DVector<f64>,
-        covariance: &DMatrix<f64>,
+        covariance: &Structured,
         factor: &Cholesky,
         s: f64,
     ) -> Self {
-        let covariance = covariance * s;
+        let covariance = covariance.scaled(s);
         // Factored anew if it can be, as reading it back from a file would. Rounding can make
         // the multiple of a nearly singular matrix indefinite.
-        let factor = Cholesky::new(&covariance, "the covariance")
+        let factor = Cholesky::of(&covariance, "the covariance")
             .unwrap_or_else(|_| factor.scaled(s));
         Gaussian { mean, covariance, factor }
     }
@@ -101,7 +106,7 @@ impl Gaussian {
     /// a column that is a combination of others.
     pub fn fit<'a>(x: impl Into<DMatrixView<'a, f64>>) -> Result<Self> {
         let points = Points::new(x.into(), None)?;
-        let gaussian = Gaussian::from_moments(&points.moments()?)?;
+        let gaussian = Gaussian::from_moments(&points.moments(false)?)?;
         Ok(gaussian.translated(&points.origin))
     }
 
@@ -117,7 +122,7 @@ impl Gaussian {
                 missing: "weight".into(),
             });
         };
-        check_spread(&covariance)?;
+        check_spread(&covariance.clone().into())?;
         Gaussian::named(mean, covariance, "the covariance of the data")
     }
 
@@ -128,6 +133,11 @@ impl Gaussian {
 
     /// Σ, D×D.
     pub fn covariance(&self) -> &DMatrix<f64> {
+        self.covariance.dense()
+    }
+
+    /// Σ, in its structure.
+    pub(crate) fn structured_covariance(&self) -> &Structured {
         &self.covariance
     }
 
@@ -164,7 +174,7 @@ impl Gaussian {
             return Err(Error::shape("the other Gaussian", expected, found));
         }
         // R = L₂⁻¹ L₁, and R Rᵀ has the trace and determinant of Σ₂⁻¹ Σ₁.
-        let relative = other.factor.whitener() * self.factor.l();
+        let relative = other.factor.inverse_root().product(self.factor.root());
         let shift = other.factor.whiten(&(&self.mean - &other.mean));
         Ok(0.5 * (stein_loss(&relative) + shift.norm_squared()))
     }
@@ -182,7 +192,7 @@ impl Gaussian {
     pub(crate) fn draw<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> DVector<f64> {
         let noise =
             DVector::from_fn(self.dimension(), |_, _| rng.sample(StandardNormal));
-        &self.mean + self.factor.l() * noise
+        &self.mean + self.factor.root().times(&noise)
     }
 
     /// The score whose value at x is `log_weight` + ln N(x | μ, Σ).
@@ -216,7 +226,7 @@ impl fmt::Display for Gaussian {
         let texts: Vec<String> = self
             .mean
             .iter()
-            .chain(&self.covariance)
+            .chain(self.covariance())
             .map(|v| format!("{v:.digits$}"))
             .collect();
         let width = 2 + texts.iter().map(String::len).max().unwrap_or(0);
@@ -238,7 +248,7 @@ impl TryFrom<Parts> for Gaussian {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        Gaussian::new(parts.mean, parts.covariance)
+        Gaussian::named(parts.mean, parts.covariance, "the covariance")
     }
 }
 
@@ -250,7 +260,9 @@ impl From<Gaussian> for Parts {
 
 /// Refuses data without spread in some direction, judged free of units: a column that is constant,
 /// or correlations with an eigenvalue below 1e-13.
-pub(crate) fn check_spread(covariance: &DMatrix<f64>) -> Result<()> {
+///
+/// Where only the variances count, dependent columns do no harm.
+pub(crate) fn check_spread(covariance: &Structured) -> Result<()> {
     let sd = covariance.diagonal().map(f64::sqrt);
     if let Some(column) = sd.iter().position(|s| s.is_nan() || *s <= 0.0) {
         return Err(Error::Degenerate {
@@ -259,6 +271,7 @@ pub(crate) fn check_spread(covariance: &DMatrix<f64>) -> Result<()> {
             ),
         });
     }
+    let Structured::Dense(covariance) = covariance else { return Ok(()) };
     let d = sd.len();
     let correlation =
         DMatrix::from_fn(d, d, |i, j| covariance[(i, j)] / sd[i] / sd[j]);

@@ -2,9 +2,9 @@ use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
 use super::wishart::noise_with;
-use super::{Gaussian, StudentT, Wishart};
+use super::{Gaussian, Structure, StudentT, Wishart};
 use crate::finite::{check_finite, check_positive};
-use crate::math::LN_2_PI;
+use crate::math::{LN_2_PI, Structured};
 use crate::{Error, Moments, Result};
 
 /// The Gaussian–Wishart distribution of the mean μ and the precision Λ of a Gaussian
@@ -88,20 +88,53 @@ impl GaussianWishart {
     // ANCHOR: posterior
     pub fn posterior(&self, moments: &Moments) -> Result<GaussianWishart> {
         self.expect_dimension(moments.dimension(), "the moments")?;
-        let Some(shift) = moments.mean_from(&self.m) else { return Ok(self.clone()) };
+        let (m, scatter) = self.pulled(moments);
+        let wishart = self.wishart.observed(moments.count(), scatter)?;
+        GaussianWishart::new(m, self.beta + moments.count(), wishart)
+    }
+
+    /// The posterior's m, and what the points' scatter adds to W⁻¹, the pull to m₀ included.
+    fn pulled(&self, moments: &Moments) -> (DVector<f64>, Structured) {
+        let scatter = moments.structured_scatter();
+        let (Some(mean), Some(shift)) = (moments.mean(), moments.mean_from(&self.m))
+        else {
+            return (self.m.clone(), scatter);
+        };
         let count = moments.count();
         let beta = self.beta + count;
         // From the nearer end, so that a distant one costs no digits.
-        let m = match moments.mean() {
-            Some(mean) if count > self.beta => mean - &shift * (self.beta / beta),
-            _ => &self.m + &shift * (count / beta),
+        let m = if count > self.beta {
+            mean - &shift * (self.beta / beta)
+        } else {
+            &self.m + &shift * (count / beta)
         };
-        let mut inverse_w = self.wishart.inverse_w() + moments.scatter();
-        inverse_w.ger(self.beta * (count / beta), &shift, &shift, 1.0);
-        let wishart = Wishart::from_inverse(self.wishart.nu() + count, inverse_w)?;
-        GaussianWishart::new(m, beta, wishart)
+        (m, scatter.plus_square(self.beta * (count / beta), &shift))
     }
     // ANCHOR_END: posterior
+
+    /// The same for several means that share one Λ, as their priors `before` do: each mean learns
+    /// from its own points (`shares`, one a mean), and Λ from all of them.
+    ///
+    /// # Errors
+    /// As [`GaussianWishart::posterior`].
+    pub(crate) fn posteriors_sharing(
+        before: &[GaussianWishart],
+        shares: &[Moments],
+    ) -> Result<Vec<GaussianWishart>> {
+        let pairs = || before.iter().zip(shares);
+        let pulled: Vec<_> = pairs().map(|(q, share)| q.pulled(share)).collect();
+        let count = shares.iter().map(Moments::count).sum();
+        let scatters = pulled.iter().map(|(_, scatter)| scatter.clone());
+        let together = scatters.reduce(|sum, scatter| sum.plus(&scatter));
+        let together = together.expect("there is a component");
+        let wishart = before[0].wishart.observed(count, together)?;
+        pairs()
+            .zip(pulled)
+            .map(|((q, share), (m, _))| {
+                GaussianWishart::new(m, q.beta + share.count(), wishart.clone())
+            })
+            .collect()
+    }
 
     /// ln p(X), natural log, of points with these moments, all parameters integrated out.
     ///
@@ -118,19 +151,24 @@ impl GaussianWishart {
     // ANCHOR_END: log_evidence
 
     /// p(x) of the next point, with μ and Λ integrated out: a Student-t with location m, scale
-    /// (β + 1)/(β (ν + 1 − D)) W⁻¹, and ν + 1 − D degrees of freedom (PRML 10.81, 10.82).
+    /// (β + 1)/(β (ν + 1 − D)) W⁻¹, and ν + 1 − D degrees of freedom (PRML 10.81, 10.82). (If Λ
+    /// is diagonal or spherical, D = 1 in both, and if it is diagonal the coordinates are
+    /// independent.)
     // ANCHOR: predictive
     pub fn predictive(&self) -> StudentT {
-        let degrees = self.wishart.nu() - (self.dimension() as f64 - 1.0); // exactly > 0
+        let structure = self.wishart.structure();
+        let d = structure.block(self.dimension()) as f64; // D, or 1 if Λ is diagonal
+        let degrees = self.wishart.nu() - (d - 1.0); // exactly > 0
         let widened = (self.beta + 1.0) / self.beta / degrees;
-        StudentT::of(degrees, self.gaussian(widened))
+        let independent = structure == Structure::Diagonal;
+        StudentT::of(degrees, self.gaussian(widened), independent)
     }
     // ANCHOR_END: predictive
 
     /// N(m, `s` W⁻¹).
     pub(crate) fn gaussian(&self, s: f64) -> Gaussian {
-        let wishart = &self.wishart;
-        Gaussian::scaled(self.m.clone(), wishart.inverse_w(), wishart.factor(), s)
+        let inverse_w = self.wishart.structured_inverse_w();
+        Gaussian::scaled(self.m.clone(), inverse_w, self.wishart.factor(), s)
     }
 
     /// ln p(μ, Λ), natural log.
@@ -166,9 +204,14 @@ impl GaussianWishart {
 
     /// The differential entropy −E ln p(μ, Λ).
     pub fn entropy(&self) -> f64 {
+        self.wishart.entropy() + self.entropy_of_mean()
+    }
+
+    /// −E ln p(μ | Λ).
+    pub(crate) fn entropy_of_mean(&self) -> f64 {
         let d = self.dimension() as f64;
-        let of_mean = d * (LN_2_PI + 1.0 - self.beta.ln());
-        self.wishart.entropy() + 0.5 * (of_mean - self.wishart.expected_log_det())
+        let scale = d * (LN_2_PI + 1.0 - self.beta.ln());
+        0.5 * (scale - self.wishart.expected_log_det())
     }
 
     /// KL(self ‖ other).
@@ -182,15 +225,20 @@ impl GaussianWishart {
 
     /// The terms of KL(self ‖ other), which are of equal D: the scale of its rounding.
     pub(crate) fn kl_terms(&self, other: &GaussianWishart) -> Vec<f64> {
+        let mut terms = self.wishart.kl_terms(&other.wishart);
+        terms.extend(self.kl_terms_of_mean(other));
+        terms
+    }
+
+    /// Those of the divergence between the means given Λ, on the average over Λ.
+    pub(crate) fn kl_terms_of_mean(&self, other: &GaussianWishart) -> [f64; 2] {
         let d = self.dimension() as f64;
         let ratio = other.beta / self.beta;
         let shift = self.wishart.factor().whiten(&(&self.m - &other.m));
-        let mut terms = self.wishart.kl_terms(&other.wishart).to_vec();
-        terms.extend([
+        [
             0.5 * d * (ratio - 1.0 - ratio.ln()),
             0.5 * other.beta * self.wishart.nu() * shift.norm_squared(),
-        ]);
-        terms
+        ]
     }
 
     /// One draw of (μ, Λ), of length D and D×D.
@@ -201,7 +249,7 @@ impl GaussianWishart {
         &self,
         rng: &mut R,
     ) -> Result<(DVector<f64>, DMatrix<f64>)> {
-        let a = self.wishart.bartlett(rng);
+        let a = self.wishart.draw_root(rng);
         let (mean, _) = self.draw(&a, rng)?;
         Ok((mean, self.wishart.precision(&a)))
     }
@@ -214,17 +262,26 @@ impl GaussianWishart {
         &self,
         rng: &mut R,
     ) -> Result<Gaussian> {
-        let a = self.wishart.bartlett(rng);
-        let (mean, g) = self.draw(&a, rng)?;
+        let a = self.wishart.draw_root(rng);
+        self.sample_gaussian_with(&a, rng)
+    }
+
+    /// The same for the precision drawn as `a`.
+    pub(crate) fn sample_gaussian_with<R: rand::Rng + ?Sized>(
+        &self,
+        a: &Structured,
+        rng: &mut R,
+    ) -> Result<Gaussian> {
+        let (mean, g) = self.draw(a, rng)?;
         Ok(Gaussian::with_root(mean, &g))
     }
 
     /// μ, and the factor G of Λ⁻¹ = G Gᵀ, for the precision drawn as `a`.
     fn draw<R: rand::Rng + ?Sized>(
         &self,
-        a: &DMatrix<f64>,
+        a: &Structured,
         rng: &mut R,
-    ) -> Result<(DVector<f64>, DMatrix<f64>)> {
+    ) -> Result<(DVector<f64>, Structured)> {
         let Some((noise, g)) = noise_with(self.wishart.factor(), a, rng) else {
             let reason = "it is so close to D − 1 that the drawn precision is singular; raise it";
             return Err(Error::option("nu", self.wishart.nu(), reason));
@@ -232,16 +289,15 @@ impl GaussianWishart {
         Ok((&self.m + noise / self.beta.sqrt(), g))
     }
 
-    /// E_q ln p(μ, Λ), where q is `self` and p is `prior`, of equal D (PRML 10.74).
-    pub(crate) fn expected_log_density(&self, prior: &GaussianWishart) -> f64 {
+    /// E_q ln p(μ | Λ), where q is `self` and p is `prior`, of equal D (PRML 10.74).
+    pub(crate) fn expected_log_density_of_mean(
+        &self,
+        prior: &GaussianWishart,
+    ) -> f64 {
         let d = self.dimension() as f64;
-        let (q, p) = (&self.wishart, &prior.wishart);
-        let trace = (q.whitener() * p.factor().l()).norm_squared();
-        let of_lambda = p.log_normaliser() + p.power() * q.expected_log_det()
-            - 0.5 * q.nu() * trace;
         let distance = prior.beta * self.expected_distance(&prior.m);
-        let scale = d * (prior.beta.ln() - LN_2_PI) + q.expected_log_det();
-        of_lambda + 0.5 * (scale - distance)
+        let log_det = self.wishart.expected_log_det();
+        0.5 * (d * (prior.beta.ln() - LN_2_PI) + log_det - distance)
     }
 
     /// Moved by `shift` (length D).

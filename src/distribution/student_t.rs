@@ -5,10 +5,10 @@ use rand_distr::{ChiSquared, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use super::{Gaussian, rows};
-use crate::Result;
 use crate::finite::check_positive;
-use crate::kernel::{Score, log_densities};
-use crate::math::{digamma_difference, ln_gamma_ratio};
+use crate::kernel::{Score, Tails, log_densities};
+use crate::math::{Structured, digamma_difference, ln_gamma_ratio};
+use crate::{Error, Result};
 
 const LN_PI: f64 = 1.144_729_885_849_400_2;
 
@@ -16,7 +16,9 @@ const LN_PI: f64 = 1.144_729_885_849_400_2;
 /// matrix V (D×D): what a Gaussian becomes when its mean and precision are integrated out
 /// (PRML B.68, with V⁻¹ for its precision).
 ///
-/// Its covariance is V ν/(ν − 2), where that exists; for ν → ∞ it is N(m, V).
+/// Its covariance is V ν/(ν − 2), where that exists; for ν → ∞ it is N(m, V). If V is diagonal the
+/// coordinates are uncorrelated and still depend on each other: they are far out together.
+/// [`StudentT::independent`] has coordinates that do not.
 ///
 /// ```
 /// use mixtures::{StudentT, nalgebra::{dmatrix, dvector}};
@@ -33,13 +35,17 @@ pub struct StudentT {
     nu: f64,
     /// N(m, V).
     core: Gaussian,
+    /// Whether the coordinates are independent.
+    independent: bool,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Parts {
     nu: f64,
     location: DVector<f64>,
-    scale: DMatrix<f64>,
+    scale: Structured,
+    #[serde(default)]
+    independent: bool,
 }
 
 impl StudentT {
@@ -50,15 +56,63 @@ impl StudentT {
     /// definite, or their shapes disagree.
     pub fn new(nu: f64, location: DVector<f64>, scale: DMatrix<f64>) -> Result<Self> {
         check_positive(nu, "nu")?;
-        Ok(StudentT {
-            nu,
-            core: Gaussian::named(location, scale, "the scale matrix")?,
-        })
+        StudentT::checked(nu, location, scale.into(), false)
+    }
+
+    /// Independent coordinates, each Student-t with ν degrees of freedom: from ν, their locations
+    /// and their squared scales V₁₁ … V_DD (both of length D).
+    ///
+    /// # Errors
+    /// As [`StudentT::new`].
+    ///
+    /// ```
+    /// use mixtures::{StudentT, nalgebra::{dmatrix, dvector}};
+    ///
+    /// let both = StudentT::independent(3.0, dvector![0.0, 1.0], dvector![1.0, 4.0])?;
+    /// let first = StudentT::new(3.0, dvector![0.0], dmatrix![1.0])?;
+    /// let second = StudentT::new(3.0, dvector![1.0], dmatrix![4.0])?;
+    /// let product = first.log_density(&dmatrix![2.0])?[0] + second.log_density(&dmatrix![-3.0])?[0];
+    /// assert!((both.log_density(&dmatrix![2.0, -3.0])?[0] - product).abs() < 1e-14);
+    /// # Ok::<(), mixtures::Error>(())
+    /// ```
+    pub fn independent(
+        nu: f64,
+        location: DVector<f64>,
+        scales: DVector<f64>,
+    ) -> Result<Self> {
+        StudentT::checked(nu, location, scales.into(), true)
+    }
+
+    fn checked(
+        nu: f64,
+        location: DVector<f64>,
+        scale: Structured,
+        independent: bool,
+    ) -> Result<Self> {
+        check_positive(nu, "nu")?;
+        if independent && !scale.is_diagonal() {
+            let expected = "a diagonal, as the coordinates are independent";
+            return Err(Error::shape("the scale", expected, "a matrix"));
+        }
+        let core = Gaussian::named(location, scale, "the scale matrix")?;
+        Ok(StudentT { nu, core, independent })
     }
 
     /// With the location and scale of `core`, and ν > 0.
-    pub(crate) fn of(nu: f64, core: Gaussian) -> Self {
-        StudentT { nu, core }
+    pub(crate) fn of(nu: f64, core: Gaussian, independent: bool) -> Self {
+        StudentT { nu, core, independent }
+    }
+
+    /// Whether its coordinates are independent of each other.
+    pub fn is_independent(&self) -> bool {
+        self.independent
+    }
+
+    /// How many coordinates have their tails together, and how many such groups there are: D and
+    /// 1, or 1 and D.
+    fn groups(&self) -> (usize, usize) {
+        let d = self.dimension();
+        if self.independent { (1, d) } else { (d, 1) }
     }
 
     /// ν.
@@ -104,13 +158,15 @@ impl StudentT {
 
     /// The differential entropy −E ln p(x).
     pub fn entropy(&self) -> f64 {
-        let (d, nu) = (self.dimension() as f64, self.nu);
+        let (d, groups) = self.groups();
+        let (d, nu) = (d as f64, self.nu);
         let digammas = digamma_difference(0.5 * nu, 0.5 * d);
-        0.5 * (nu + d) * digammas - self.log_normaliser()
+        0.5 * (nu + d) * digammas * groups as f64 - self.log_normaliser()
     }
 
     /// `n` independent points (n×D): m + L ε/√g with ε standard normal, V = L Lᵀ, and g a χ²
-    /// variate divided by its ν degrees of freedom. With ν below about 0.1 some draws are infinite,
+    /// variate divided by its ν degrees of freedom (one for each coordinate, if they are
+    /// independent). With ν below about 0.1 some draws are infinite,
     /// as they are beyond the largest number.
     pub fn sample<R: rand::Rng + ?Sized>(
         &self,
@@ -123,32 +179,43 @@ impl StudentT {
     /// One point.
     pub(crate) fn draw<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> DVector<f64> {
         let chi_squared = ChiSquared::new(self.nu).expect("ν is positive");
-        let g = chi_squared.sample(rng) / self.nu;
-        let noise =
-            DVector::from_fn(self.dimension(), |_, _| rng.sample(StandardNormal));
-        self.location() + self.core.factor().l() * noise / g.sqrt()
+        let mut shrink = || (chi_squared.sample(rng) / self.nu).sqrt();
+        let (_, groups) = self.groups();
+        let shrinks: Vec<f64> = (0..groups).map(|_| shrink()).collect();
+        let noise = DVector::from_fn(self.dimension(), |j, _| {
+            let noise: f64 = rng.sample(StandardNormal);
+            noise / shrinks[j % groups]
+        });
+        self.location() + self.core.factor().root().times(&noise)
     }
 
     /// The score whose value at x is `log_weight` + ln p(x).
     pub(crate) fn score(&self, log_weight: f64) -> Score {
         let offset = log_weight + self.log_normaliser();
         let factor = self.core.factor();
-        Score::new(offset, self.location().clone(), factor, 1.0).with_degrees(self.nu)
+        let tails = if self.independent {
+            Tails::Each(self.nu)
+        } else {
+            Tails::Joint(self.nu)
+        };
+        Score::new(offset, self.location().clone(), factor, 1.0).with_tails(tails)
     }
 
-    /// ln p at the location: ln Γ((ν + D)/2) − ln Γ(ν/2) − ½ D ln(π ν) − ½ ln det V.
+    /// ln p at the location: ln Γ((ν + D)/2) − ln Γ(ν/2) − ½ D ln(π ν) − ½ ln det V, the gammas of
+    /// each group of coordinates.
     fn log_normaliser(&self) -> f64 {
+        let (each, groups) = self.groups();
         let d = self.dimension() as f64;
-        ln_gamma_ratio(0.5 * self.nu, 0.5 * d)
+        groups as f64 * ln_gamma_ratio(0.5 * self.nu, 0.5 * each as f64)
             - 0.5 * (d * (LN_PI + self.nu.ln()) + self.core.factor().log_det())
     }
 }
 
 impl TryFrom<Parts> for StudentT {
-    type Error = crate::Error;
+    type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        StudentT::new(parts.nu, parts.location, parts.scale)
+        StudentT::checked(parts.nu, parts.location, parts.scale, parts.independent)
     }
 }
 
@@ -157,7 +224,8 @@ impl From<StudentT> for Parts {
         Parts {
             nu: it.nu,
             location: it.location().clone(),
-            scale: it.scale().clone(),
+            scale: it.core.structured_covariance().clone(),
+            independent: it.independent,
         }
     }
 }

@@ -4,9 +4,11 @@ use rand::distr::Distribution;
 use rand_distr::{ChiSquared, StandardNormal};
 use serde::{Deserialize, Serialize};
 
+use super::Structure;
 use crate::finite::check_positive;
 use crate::math::{
-    Cholesky, digamma, ln_gamma_bend, ln_multivariate_gamma, square, stein_loss,
+    Cholesky, Structured, digamma, ln_gamma_bend, ln_multivariate_gamma, square,
+    squared, stein_loss,
 };
 use crate::{Error, Result};
 
@@ -23,6 +25,11 @@ const LN_2: f64 = std::f64::consts::LN_2;
 ///
 /// It is kept as W⁻¹ = L Lᵀ, which is what observations add to; W stands beside it to be read.
 ///
+/// The same family exists on smaller sets of precisions: on the diagonal matrices
+/// ([`Wishart::diagonal`]) it is D independent distributions in one dimension, each a
+/// Gamma(ν/2, (W⁻¹)ⱼⱼ/2), and on the multiples of the identity ([`Wishart::spherical`]) one of
+/// them. On all three E Λ = ν W.
+///
 /// ```
 /// use mixtures::{Wishart, math, nalgebra::dmatrix};
 ///
@@ -36,18 +43,21 @@ const LN_2: f64 = std::f64::consts::LN_2;
 #[serde(try_from = "Parts", into = "Parts")]
 pub struct Wishart {
     nu: f64,
-    w: DMatrix<f64>,
-    inverse_w: DMatrix<f64>,
+    structure: Structure,
+    w: Structured,
+    inverse_w: Structured,
     factor: Cholesky,
     /// L⁻¹.
-    whitener: DMatrix<f64>,
+    whitener: Structured,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Parts {
     nu: f64,
-    w: DMatrix<f64>,
-    inverse_w: DMatrix<f64>,
+    #[serde(default)]
+    structure: Structure,
+    w: Structured,
+    inverse_w: Structured,
 }
 
 impl Wishart {
@@ -58,8 +68,7 @@ impl Wishart {
     pub fn new(nu: f64, w: DMatrix<f64>) -> Result<Self> {
         let inverse_w = inverse(&Cholesky::new(&w, "the scale W")?);
         let factor = Cholesky::new(&inverse_w, INVERSE_SCALE)?;
-        let whitener = factor.whitener();
-        Wishart::checked(nu, w, inverse_w, factor, whitener)
+        Wishart::checked(nu, Structure::Dense, w.into(), inverse_w.into(), factor)
     }
 
     /// From the degrees of freedom ν and the inverse of the scale, W⁻¹ (D×D).
@@ -67,31 +76,63 @@ impl Wishart {
     /// # Errors
     /// As [`Wishart::new`].
     pub fn from_inverse(nu: f64, inverse_w: DMatrix<f64>) -> Result<Self> {
-        let factor = Cholesky::new(&inverse_w, INVERSE_SCALE)?;
-        let whitener = factor.whitener();
-        Wishart::checked(
-            nu,
-            square(&whitener.transpose()),
-            inverse_w,
-            factor,
-            whitener,
-        )
+        Wishart::structured(nu, Structure::Dense, inverse_w.into())
+    }
+
+    /// Of a diagonal precision, whose entries are independent: from ν > 0 and the diagonal of W⁻¹
+    /// (length D).
+    ///
+    /// # Errors
+    /// If ν or an entry is not positive and finite, or there are none.
+    ///
+    /// ```
+    /// use mixtures::{Wishart, nalgebra::dvector};
+    ///
+    /// let wishart = Wishart::diagonal(3.0, dvector![1.0, 2.0])?; // Gamma(1.5, 0.5), Gamma(1.5, 1)
+    /// assert_eq!(wishart.mean().diagonal(), dvector![3.0, 1.5]);
+    /// # Ok::<(), mixtures::Error>(())
+    /// ```
+    pub fn diagonal(nu: f64, inverse_w: DVector<f64>) -> Result<Self> {
+        Wishart::structured(nu, Structure::Diagonal, inverse_w.into())
+    }
+
+    /// Of a precision λ I in `d` dimensions: λ is Gamma(ν/2, `inverse_w`/2), ν > 0.
+    ///
+    /// # Errors
+    /// As [`Wishart::diagonal`].
+    pub fn spherical(nu: f64, d: usize, inverse_w: f64) -> Result<Self> {
+        let inverse_w = DVector::from_element(d, inverse_w);
+        Wishart::structured(nu, Structure::Spherical, inverse_w.into())
+    }
+
+    pub(crate) fn structured(
+        nu: f64,
+        structure: Structure,
+        inverse_w: Structured,
+    ) -> Result<Self> {
+        let factor = Cholesky::of(&inverse_w, INVERSE_SCALE)?;
+        let whitener = factor.inverse_root();
+        let w = match &whitener {
+            Structured::Dense(root) => square(&root.transpose()).into(),
+            diagonal => squared(diagonal),
+        };
+        Wishart::checked(nu, structure, w, inverse_w, factor)
     }
 
     fn checked(
         nu: f64,
-        w: DMatrix<f64>,
-        inverse_w: DMatrix<f64>,
+        structure: Structure,
+        w: Structured,
+        inverse_w: Structured,
         factor: Cholesky,
-        whitener: DMatrix<f64>,
     ) -> Result<Self> {
         check_positive(nu, "nu")?;
-        let lowest = w.nrows() as f64 - 1.0;
+        let block = structure.block(w.dimension());
+        let lowest = block as f64 - 1.0;
         if nu <= lowest {
             let reason = format!(
-                "a Wishart distribution in {} dimensions needs more than {lowest} degrees of \
-                 freedom",
-                w.nrows()
+                "a Wishart distribution in {block} dimensions needs more than {lowest} degrees of \
+                 freedom"
             );
             return Err(Error::option("nu", nu, &reason));
         }
@@ -101,7 +142,35 @@ impl Wishart {
                 reason: "has entries above 1e200; rescale the data".into(),
             });
         }
-        Ok(Wishart { nu, w, inverse_w, factor, whitener })
+        let whitener = factor.inverse_root();
+        Ok(Wishart { nu, structure, w, inverse_w, factor, whitener })
+    }
+
+    /// What is known of Λ after seeing `count` points with this scatter about their known mean:
+    /// ν + count and W⁻¹ + scatter, of each block.
+    pub(crate) fn observed(&self, count: f64, scatter: Structured) -> Result<Self> {
+        if count == 0.0 {
+            return Ok(self.clone());
+        }
+        let (count, scatter) = self.structure.project(count, scatter);
+        let inverse_w = self.inverse_w.clone().plus(&scatter);
+        Wishart::structured(self.nu + count, self.structure, inverse_w)
+    }
+
+    /// Which precisions it is a distribution of.
+    pub(crate) fn structure(&self) -> Structure {
+        self.structure
+    }
+
+    /// The size of a block, and how many are independent.
+    fn blocks(&self) -> (usize, f64) {
+        let d = self.dimension();
+        (self.structure.block(d), self.structure.blocks(d) as f64)
+    }
+
+    /// How many times each block of Λ is repeated.
+    fn copies(&self) -> f64 {
+        self.structure.copies(self.dimension()) as f64
     }
 
     /// ν.
@@ -111,11 +180,16 @@ impl Wishart {
 
     /// W, D×D.
     pub fn w(&self) -> &DMatrix<f64> {
-        &self.w
+        self.w.dense()
     }
 
     /// W⁻¹, D×D.
     pub fn inverse_w(&self) -> &DMatrix<f64> {
+        self.inverse_w.dense()
+    }
+
+    /// W⁻¹, in its structure.
+    pub(crate) fn structured_inverse_w(&self) -> &Structured {
         &self.inverse_w
     }
 
@@ -125,50 +199,66 @@ impl Wishart {
     }
 
     /// L⁻¹, where W⁻¹ = L Lᵀ.
-    pub(crate) fn whitener(&self) -> &DMatrix<f64> {
+    pub(crate) fn whitener(&self) -> &Structured {
         &self.whitener
     }
 
     /// D.
     pub fn dimension(&self) -> usize {
-        self.w.nrows()
+        self.w.dimension()
     }
 
     /// E Λ = ν W (PRML B.80).
     pub fn mean(&self) -> DMatrix<f64> {
-        &self.w * self.nu
+        self.w.scaled(self.nu).dense().clone()
     }
 
-    /// E ln det Λ = Σᵢ ψ((ν + 1 − i)/2) + D ln 2 + ln det W, for i from 1 to D (PRML B.81).
+    /// E ln det Λ = Σᵢ ψ((ν + 1 − i)/2) + D ln 2 + ln det W, for i from 1 to D (PRML B.81). (Where
+    /// Λ has blocks of size 1, every ψ is ψ(ν/2).)
     // ANCHOR: expected_log_det
     pub fn expected_log_det(&self) -> f64 {
         let d = self.dimension();
-        let digammas: f64 = (0..d).map(|i| digamma(0.5 * (self.nu - i as f64))).sum();
+        let block = self.structure.block(d); // D, or 1 if Λ is diagonal
+        let digammas: f64 =
+            (0..d).map(|i| digamma(0.5 * (self.nu - (i % block) as f64))).sum();
         digammas + d as f64 * LN_2 - self.factor.log_det()
     }
     // ANCHOR_END: expected_log_det
 
-    /// ln B(W, ν) = −½ ν ln det W − ½ ν D ln 2 − ln Γ_D(ν/2) (PRML B.79).
+    /// ln B(W, ν) = −½ ν ln det W − ½ ν D ln 2 − ln Γ_D(ν/2) (PRML B.79), of each block.
     pub fn log_normaliser(&self) -> f64 {
-        let d = self.dimension();
-        0.5 * self.nu * (self.factor.log_det() - d as f64 * LN_2)
-            - ln_multivariate_gamma(d, 0.5 * self.nu)
+        let (block, blocks) = self.blocks();
+        let log_det = self.factor.log_det() / self.copies();
+        0.5 * self.nu * (log_det - blocks * block as f64 * LN_2)
+            - blocks * ln_multivariate_gamma(block, 0.5 * self.nu)
     }
 
-    /// ln p(Λ), natural log, with respect to the D(D+1)/2 entries of Λ's lower triangle.
+    /// ln p(Λ), natural log, with respect to the free entries of Λ: the D(D+1)/2 of its lower
+    /// triangle, the D of its diagonal, or the one number.
     ///
     /// # Errors
-    /// If Λ (D×D) is of another size, or not symmetric and positive definite.
+    /// If Λ (D×D) is of another size, not symmetric and positive definite, or not such a matrix
+    /// as this is a distribution of.
     pub fn log_density(&self, lambda: &DMatrix<f64>) -> Result<f64> {
         let precision = Cholesky::new(lambda, "the precision")?;
         self.expect_dimension(lambda.nrows(), "the precision")?;
+        if !self.structure.admits(lambda) {
+            let expected = "diagonal, or the same along the diagonal, as W is";
+            return Err(Error::shape("the precision", expected, "of another kind"));
+        }
+        Ok(self.log_density_of(&precision))
+    }
+
+    /// ln p(Λ) of the Λ with this factor, of W's structure.
+    fn log_density_of(&self, precision: &Cholesky) -> f64 {
         let trace = (self.factor.l().transpose() * precision.l()).norm_squared();
-        Ok(self.log_normaliser() + self.power() * precision.log_det() - 0.5 * trace)
+        self.log_normaliser() + self.power() * precision.log_det()
+            - 0.5 * trace / self.copies()
     }
 
     /// The differential entropy −E ln p(Λ) (PRML B.82).
     pub fn entropy(&self) -> f64 {
-        let trace = self.nu * self.dimension() as f64;
+        let trace = self.nu * self.dimension() as f64 / self.copies();
         -self.log_normaliser() - self.power() * self.expected_log_det() + 0.5 * trace
     }
 
@@ -183,36 +273,53 @@ impl Wishart {
 
     /// The terms of KL(self ‖ other), which are of equal D: the scale of its rounding.
     pub(crate) fn kl_terms(&self, other: &Wishart) -> Vec<f64> {
-        let d = self.dimension();
+        let (block, _) = self.blocks();
         let (a, b) = (0.5 * self.nu, 0.5 * other.nu);
         // R = L⁻¹ L₀, and R Rᵀ has the trace and determinant of W₀⁻¹ W.
-        let relative = &self.whitener * other.factor.l();
-        let mut terms = vec![a * stein_loss(&relative)];
-        for i in 0..d {
-            let half = 0.5 * i as f64;
+        let relative = self.whitener.product(other.factor.root());
+        let mut terms = vec![a * stein_loss(&relative) / self.copies()];
+        let independent = self.dimension() / self.copies() as usize;
+        for (i, r) in relative.diagonal().iter().take(independent).enumerate() {
+            let half = 0.5 * (i % block) as f64;
             terms.push(-ln_gamma_bend(a - half, b - half));
-            terms.push((a - b) * 2.0 * relative[(i, i)].ln());
+            terms.push((a - b) * 2.0 * r.ln());
         }
         terms
     }
 
     /// One draw of Λ, D×D, by Bartlett's decomposition.
     pub fn sample<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> DMatrix<f64> {
-        self.precision(&self.bartlett(rng))
+        self.precision(&self.draw_root(rng))
     }
 
     /// Λ = (L⁻ᵀ A)(L⁻ᵀ A)ᵀ.
-    pub(crate) fn precision(&self, a: &DMatrix<f64>) -> DMatrix<f64> {
-        square(&(self.whitener.transpose() * a))
+    pub(crate) fn precision(&self, a: &Structured) -> DMatrix<f64> {
+        match self.whitener.product(a) {
+            Structured::Dense(_) => {
+                square(&(self.whitener.dense().transpose() * a.dense()))
+            }
+            diagonal => squared(&diagonal).dense().clone(),
+        }
+    }
+
+    /// A, lower triangular, with Λ = (L⁻ᵀ A)(L⁻ᵀ A)ᵀ a draw, in W's structure.
+    pub(crate) fn draw_root<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> Structured {
+        let d = self.dimension();
+        let mut chi = || {
+            let chi_squared = ChiSquared::new(self.nu).expect("ν > 0");
+            chi_squared.sample(rng).sqrt()
+        };
+        match self.structure {
+            Structure::Dense => self.bartlett(rng).into(),
+            Structure::Diagonal => DVector::from_fn(d, |_, _| chi()).into(),
+            Structure::Spherical => DVector::from_element(d, chi()).into(),
+        }
     }
 
     /// A, lower triangular, with Λ = (L⁻ᵀ A)(L⁻ᵀ A)ᵀ a draw: Aᵢᵢ² is χ² with ν + 1 − i degrees
     /// of freedom, and what lies below is standard normal.
     // ANCHOR: bartlett
-    pub(crate) fn bartlett<R: rand::Rng + ?Sized>(
-        &self,
-        rng: &mut R,
-    ) -> DMatrix<f64> {
+    fn bartlett<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> DMatrix<f64> {
         let d = self.dimension();
         let mut a = DMatrix::zeros(d, d);
         for i in 0..d {
@@ -226,9 +333,45 @@ impl Wishart {
     }
     // ANCHOR_END: bartlett
 
-    /// (ν − D − 1)/2.
+    /// The power of det Λ in the density: (ν − D − 1)/2, with a block's size for D.
     pub(crate) fn power(&self) -> f64 {
-        0.5 * (self.nu - self.dimension() as f64 - 1.0)
+        let (block, _) = self.blocks();
+        0.5 * (self.nu - block as f64 - 1.0) / self.copies()
+    }
+
+    /// E_q ln p(Λ), where q is `self` and p is `prior`, of equal D and structure.
+    pub(crate) fn expected_log_density(&self, prior: &Wishart) -> f64 {
+        let trace = match self.whitener.product(prior.factor.root()) {
+            Structured::Dense(relative) => relative.norm_squared(),
+            diagonal => diagonal.diagonal().norm_squared(),
+        };
+        prior.log_normaliser() + prior.power() * self.expected_log_det()
+            - 0.5 * self.nu * trace / self.copies()
+    }
+
+    /// The terms of ln p(Σ) of a covariance with this factor whose inverse is so distributed (an
+    /// inverse Wishart, with respect to the free entries of Σ).
+    pub(crate) fn log_density_of_inverse(&self, covariance: &Cholesky) -> [f64; 3] {
+        let (block, _) = self.blocks();
+        let relative = covariance.inverse_root().product(self.factor.root());
+        // tr(W⁻¹ Σ⁻¹) = ‖L_Σ⁻¹ L‖²
+        let trace = match relative {
+            Structured::Dense(relative) => relative.norm_squared(),
+            diagonal => diagonal.diagonal().norm_squared(),
+        };
+        let power = 0.5 * (self.nu + block as f64 + 1.0) / self.copies();
+        [
+            self.log_normaliser(),
+            -power * covariance.log_det(),
+            -0.5 * trace / self.copies(),
+        ]
+    }
+
+    /// Where p(Σ) times `means` densities N(μ | m, Σ/β) of D coordinates is highest: Σ = W⁻¹
+    /// divided by this.
+    pub(crate) fn mode_divisor(&self, means: usize) -> f64 {
+        let (block, _) = self.blocks();
+        self.nu + block as f64 + 1.0 + self.copies() * means as f64
     }
 
     fn expect_dimension(&self, found: usize, what: &str) -> Result<()> {
@@ -243,7 +386,10 @@ impl Wishart {
 
 /// (L Lᵀ)⁻¹.
 pub(crate) fn inverse(factor: &Cholesky) -> DMatrix<f64> {
-    square(&factor.whitener().transpose())
+    match factor.inverse_root() {
+        Structured::Dense(root) => square(&root.transpose()),
+        diagonal => squared(&diagonal).dense().clone(),
+    }
 }
 
 /// How far Lᵀ W L may be from I when both W and W⁻¹ are given.
@@ -253,25 +399,32 @@ impl TryFrom<Parts> for Wishart {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let d = parts.w.nrows();
-        if parts.w.shape() != parts.inverse_w.shape() {
-            let found =
-                format!("{}×{}", parts.inverse_w.nrows(), parts.inverse_w.ncols());
-            return Err(Error::shape(
-                "the inverse scale",
-                format!("{d}×{d}, as W is"),
-                found,
-            ));
+        let d = parts.w.dimension();
+        let diagonal = parts.structure != Structure::Dense;
+        let fits = |m: &Structured| m.dimension() == d && m.is_diagonal() == diagonal;
+        if !fits(&parts.w) || !fits(&parts.inverse_w) {
+            let rows = parts.inverse_w.dimension();
+            let expected = format!("{d}×{d}, as W is, and diagonal if that is");
+            let found = format!("{rows}×{rows}");
+            return Err(Error::shape("the inverse scale", expected, found));
         }
-        Cholesky::new(&parts.w, "the scale W")?;
-        let factor = Cholesky::new(&parts.inverse_w, INVERSE_SCALE)?;
-        let (w, whitener) = (parts.w, factor.whitener());
-        let wishart =
-            Wishart::checked(parts.nu, w, parts.inverse_w, factor, whitener)?;
-        let l = wishart.factor.l();
-        let distance = l.transpose() * &wishart.w * l - DMatrix::identity(d, d);
+        Cholesky::of(&parts.w, "the scale W")?;
+        let factor = Cholesky::of(&parts.inverse_w, INVERSE_SCALE)?;
+        let wishart = Wishart::checked(
+            parts.nu,
+            parts.structure,
+            parts.w,
+            parts.inverse_w,
+            factor,
+        )?;
+        if !parts.structure.admits(wishart.inverse_w()) {
+            let expected = "the same along the diagonal";
+            return Err(Error::shape("the inverse scale", expected, "not"));
+        }
+        let (l, w) = (wishart.factor.l(), wishart.w());
+        let distance = l.transpose() * w * l - DMatrix::identity(d, d);
         // W is rounded, which L magnifies.
-        let size = l.abs().transpose() * wishart.w.abs() * l.abs();
+        let size = l.abs().transpose() * w.abs() * l.abs();
         let allowed = INVERSE + 64.0 * d as f64 * f64::EPSILON * size.amax();
         if distance.iter().all(|v| v.abs() <= allowed) {
             return Ok(wishart);
@@ -285,7 +438,12 @@ impl TryFrom<Parts> for Wishart {
 
 impl From<Wishart> for Parts {
     fn from(wishart: Wishart) -> Self {
-        Parts { nu: wishart.nu, w: wishart.w, inverse_w: wishart.inverse_w }
+        Parts {
+            nu: wishart.nu,
+            structure: wishart.structure,
+            w: wishart.w,
+            inverse_w: wishart.inverse_w,
+        }
     }
 }
 
@@ -293,13 +451,20 @@ impl From<Wishart> for Parts {
 /// covariance G Gᵀ; none if A is singular in double precision.
 pub(crate) fn noise_with<R: rand::Rng + ?Sized>(
     factor: &Cholesky,
-    a: &DMatrix<f64>,
+    a: &Structured,
     rng: &mut R,
-) -> Option<(DVector<f64>, DMatrix<f64>)> {
-    let d = a.nrows();
+) -> Option<(DVector<f64>, Structured)> {
     // G = L A⁻ᵀ = (A⁻¹ Lᵀ)ᵀ
-    let g = a.solve_lower_triangular(&factor.l().transpose())?.transpose();
-    let noise = DVector::from_fn(d, |_, _| rng.sample(StandardNormal));
-    let v = &g * noise;
-    g.iter().all(|v| v.is_finite()).then_some((v, g))
+    let g: Structured = match (a, factor.root()) {
+        (Structured::Diagonal { diagonal: a, .. }, l) if l.is_diagonal() => {
+            l.diagonal().component_div(a).into()
+        }
+        (a, l) => {
+            let l = l.dense().transpose();
+            a.dense().solve_lower_triangular(&l)?.transpose().into()
+        }
+    };
+    let noise = DVector::from_fn(g.dimension(), |_, _| rng.sample(StandardNormal));
+    let v = g.times(&noise);
+    g.is_finite().then_some((v, g))
 }

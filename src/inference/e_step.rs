@@ -11,6 +11,7 @@ use nalgebra::{DMatrix, DVector};
 
 use super::summary::Summary;
 use crate::kernel::{BLOCK, Block, Points, Score, grain};
+use crate::math::Structured;
 use crate::{Moments, Result};
 
 /// A component whose whitened mean shift exceeds this many times the smallest
@@ -20,7 +21,7 @@ const FAR: f64 = 1e3;
 
 pub(crate) fn e_step(scores: &[Score], points: &Points) -> Result<Summary> {
     let blocks = points.len().div_ceil(BLOCK);
-    let grain = grain(scores.len(), points.dimension());
+    let grain = grain(scores);
     let whitened =
         fold(0..blocks, grain, &|b| Gathered::whitened(scores, points, b * BLOCK))?;
     let mut components: Vec<Moments> = whitened
@@ -73,11 +74,11 @@ where
 }
 // ANCHOR_END: fold
 
-/// Sums over some rows for one component: Σ r, Σ r y and Σ r y yᵀ (lower triangle).
+/// Sums over some rows for one component: Σ r, Σ r y and Σ r y yᵀ (lower triangle, or diagonal).
 struct Sums {
     count: f64,
     first: DVector<f64>,
-    second: DMatrix<f64>,
+    second: Structured,
 }
 
 /// Sums over some rows: for several components, and of the log density.
@@ -98,7 +99,10 @@ impl Gathered {
             .residuals
             .chunks_exact(size)
             .enumerate()
-            .map(|(k, residuals)| Sums::of(block.responsibility(k), residuals))
+            .map(|(k, residuals)| {
+                let diagonal = scores[k].whitener.is_diagonal();
+                Sums::of(block.responsibility(k), residuals, diagonal)
+            })
             .collect();
         let (mut log_likelihood, mut magnitude) = (0.0, 0.0);
         for (n, l) in block.log_density.iter().enumerate() {
@@ -126,42 +130,55 @@ impl Gathered {
                 let columns = block.x.chunks_exact(block.rows).zip(centre);
                 let residuals: Vec<f64> =
                     columns.flat_map(|(x, c)| x.iter().map(move |x| x - c)).collect();
-                Sums::of(block.responsibility(k), &residuals)
+                let diagonal = scores[k].whitener.is_diagonal();
+                Sums::of(block.responsibility(k), &residuals, diagonal)
             })
             .collect();
         Ok(Gathered { sums, log_likelihood: 0.0, magnitude: 0.0 })
     }
 
-    fn plus(mut self, other: Gathered) -> Self {
-        for (mine, theirs) in self.sums.iter_mut().zip(other.sums) {
-            mine.count += theirs.count;
-            mine.first += theirs.first;
-            mine.second += theirs.second;
+    fn plus(self, other: Gathered) -> Self {
+        let pairs = self.sums.into_iter().zip(other.sums);
+        let plus = |(mine, theirs): (Sums, Sums)| Sums {
+            count: mine.count + theirs.count,
+            first: mine.first + theirs.first,
+            second: mine.second.plus(&theirs.second),
+        };
+        Gathered {
+            sums: pairs.map(plus).collect(),
+            log_likelihood: self.log_likelihood + other.log_likelihood,
+            magnitude: self.magnitude + other.magnitude,
         }
-        self.log_likelihood += other.log_likelihood;
-        self.magnitude += other.magnitude;
-        self
     }
 }
 
 impl Sums {
     // ANCHOR: gather
     /// Of the columns `residuals`, each row counted `share[n]` times.
-    fn of(share: &[f64], residuals: &[f64]) -> Self {
+    fn of(share: &[f64], residuals: &[f64], diagonal: bool) -> Self {
         let rows = share.len();
         let d = residuals.len() / rows;
         let column = |j: usize| &residuals[j * rows..(j + 1) * rows];
         let mut first = DVector::zeros(d);
-        let mut second = DMatrix::zeros(d, d);
+        let mut products = DMatrix::zeros(d, if diagonal { 1 } else { d });
         let mut shared = Vec::with_capacity(rows);
         for j in 0..d {
             shared.clear();
             shared.extend(share.iter().zip(column(j)).map(|(r, y)| r * y));
             first[j] = sum(&shared);
+            if diagonal {
+                products[j] = dot(&shared, column(j));
+                continue;
+            }
             for i in j..d {
-                second[(i, j)] = dot(&shared, column(i));
+                products[(i, j)] = dot(&shared, column(i));
             }
         }
+        let second = if diagonal {
+            products.column(0).into_owned().into()
+        } else {
+            products.into()
+        };
         Sums { count: sum(share), first, second }
     }
     // ANCHOR_END: gather
@@ -169,32 +186,38 @@ impl Sums {
     /// Back from y = A (x − m) to x: the moments about m are A⁻¹ Σ r y and A⁻¹ (Σ r y
     /// yᵀ) A⁻ᵀ.
     fn unwhiten(&self, score: &Score) -> Moments {
-        let mut second = self.second.clone();
-        second.fill_upper_triangle_with_lower_triangle();
         let back = &score.unwhitener;
         Moments::from_parts(
             self.count,
             score.mean.clone(),
-            &(back * &self.first),
-            back * second * back.transpose(),
+            &back.times(&self.first),
+            back.congruence(&self.second.mirrored()),
         )
     }
 }
 
 /// Whether ‖ȳ‖² > FAR · λ_min, where ȳ is the mean and λ_min the smallest eigenvalue
 /// of the covariance of the whitened residuals: whether covariance − ‖ȳ‖²/FAR is not
-/// positive definite.
+/// positive definite. (Of independent coordinates, each is judged by itself.)
 fn moved_too_far(sums: &Sums) -> bool {
     let shift = &sums.first / sums.count;
     let distance = shift.norm_squared();
     if sums.count == 0.0 || distance == 0.0 {
         return false;
     }
-    let mut covariance = &sums.second / sums.count - &shift * shift.transpose();
-    for i in 0..shift.len() {
-        covariance[(i, i)] -= distance / FAR;
+    match &sums.second {
+        Structured::Diagonal { diagonal, .. } => {
+            let mut pairs = diagonal.iter().zip(&shift);
+            pairs.any(|(t, s)| s * s > FAR * (t / sums.count - s * s))
+        }
+        Structured::Dense(second) => {
+            let mut covariance = second / sums.count - &shift * shift.transpose();
+            for i in 0..shift.len() {
+                covariance[(i, i)] -= distance / FAR;
+            }
+            nalgebra::Cholesky::new(covariance).is_none()
+        }
     }
-    nalgebra::Cholesky::new(covariance).is_none()
 }
 
 /// Independent partial sums, so that the additions need not wait for each other.

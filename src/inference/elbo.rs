@@ -111,15 +111,18 @@ impl Posterior {
                 points += 0.5 * r * (constants - distance);
             }
             labels += share.sum() * log_weights[k];
-            components += q.expected_log_density(&before.components()[k]);
+            components += q.expected_log_density_of_mean(&before.components()[k]);
+            component_entropy += q.entropy_of_mean();
+        }
+        for (q, p) in self.precisions().zip(before.precisions()) {
+            components += q.expected_log_density(p);
             component_entropy += q.entropy();
         }
         let shared = |r: &f64| if *r > 0.0 { -r * r.ln() } else { 0.0 };
         Ok(ElboTerms {
             points,
             labels,
-            weights: before.weights().log_normaliser()
-                + (self.prior().alpha0 - 1.0) * log_weights.sum(),
+            weights: self.weights().expected_log_density(before.weights()),
             components,
             label_entropy: r.iter().map(shared).sum(),
             weight_entropy: self.weights().entropy(),
@@ -132,15 +135,18 @@ impl Posterior {
     // ANCHOR: penalty
     pub(crate) fn penalty(&self, before: &Posterior) -> Vec<f64> {
         let of_weights = self.weights().kl_terms(before.weights());
-        let pairs = self.components().iter().zip(before.components());
-        let of_components = pairs.flat_map(|(q, p)| q.kl_terms(p));
-        of_weights.into_iter().chain(of_components).map(|term| -term).collect()
+        let means = self.components().iter().zip(before.components());
+        let of_means = means.flat_map(|(q, p)| q.kl_terms_of_mean(p));
+        let precisions = self.precisions().zip(before.precisions());
+        let of_precisions = precisions.flat_map(|(q, p)| q.kl_terms(p));
+        let terms = of_weights.into_iter().chain(of_means).chain(of_precisions);
+        terms.map(|term| -term).collect()
     }
     // ANCHOR_END: penalty
 
     /// What was believed before the data.
     fn at_first(&self) -> Result<Posterior> {
-        Posterior::before(self.prior().clone(), self.component_count())
+        Posterior::before(self.belief().clone(), self.component_count())
     }
 
     fn expect_shape(&self, k: usize, d: usize) -> Result<()> {

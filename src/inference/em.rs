@@ -1,22 +1,41 @@
 //! EM: maximum likelihood for a mixture of Gaussians.
 
-use nalgebra::{DMatrix, DMatrixView, DVector, DVectorView};
+use std::borrow::Cow;
+
+use nalgebra::{DMatrixView, DVector, DVectorView};
+use rand::distr::Distribution;
+use rand::distr::weighted::WeightedIndex;
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::check_spread;
-use crate::inference::fit::Learner;
+use crate::distribution::{Gaussian, Structure, check_spread};
+use crate::inference::fit::{Learner, Reseeded};
 use crate::inference::map::MaximumPosterior;
-use crate::inference::prior::{Prior, spread};
+use crate::inference::posterior::shares;
+use crate::inference::prior::{Prior, location_and_spread, spread};
 use crate::inference::search::{Best, Search, search_options, too_few_points};
+use crate::inference::start::{Start, share_of_volume};
 use crate::inference::summary::Summary;
 use crate::kernel::{Points, Score};
-use crate::math::Cholesky;
+use crate::math::{Cholesky, Rng, Structured, rng_stream, squared};
 use crate::mixture::{Covariance, GaussianMixture};
-use crate::{Error, Result};
+use crate::{Error, Moments, Result};
 
 /// A component whose covariance is this small relative to the data's, in some
 /// direction, has collapsed onto too few points.
 const COLLAPSED: f64 = 1e-10;
+
+/// What a fit without a prior does when a component collapses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum OnCollapse {
+    /// It stops with an [`Error::Collapse`].
+    #[default]
+    Stop,
+    /// It puts the component elsewhere, at a random point, as large as a component of a random
+    /// start and with 1/K of all weight, and goes on. [`EmFit::reseeded`] says where in the trace;
+    /// there the likelihood may fall.
+    Reseed,
+}
 
 /// Fits a [`GaussianMixture`] by expectation–maximisation (Dempster, Laird & Rubin
 /// 1977; PRML §9.2.2).
@@ -40,6 +59,7 @@ pub struct Em {
     components: usize,
     covariance: Covariance,
     prior: Option<Prior>,
+    on_collapse: OnCollapse,
     search: Search,
 }
 
@@ -63,6 +83,9 @@ pub struct EmFit {
     /// The log likelihood that each restart ended at, in order; none for one that
     /// collapsed.
     pub restarts: Vec<Option<f64>>,
+    /// Where the trace may fall, in order: components that collapsed and were put elsewhere
+    /// ([`OnCollapse::Reseed`]).
+    pub reseeded: Vec<Reseeded>,
 }
 
 impl EmFit {
@@ -81,6 +104,7 @@ impl Em {
             components,
             covariance: Covariance::Full,
             prior: None,
+            on_collapse: OnCollapse::Stop,
             search: Search::default(),
         }
     }
@@ -99,6 +123,12 @@ impl Em {
     /// The maximum is over (π, μ, Σ): Σₖ = Wₖ⁻¹/(νₖ + D + 2), with Wₖ and νₖ as in [`Vb`](crate::Vb).
     pub fn prior(mut self, prior: Prior) -> Self {
         self.prior = Some(prior);
+        self
+    }
+
+    /// What to do when a component collapses. (With a prior none does.)
+    pub fn on_collapse(mut self, on_collapse: OnCollapse) -> Self {
+        self.on_collapse = on_collapse;
         self
     }
 
@@ -134,85 +164,187 @@ impl Em {
             return Err(too_few_points(k, n));
         }
         self.search.check(k, &points)?;
-        let Best { run, ends } = match &self.prior {
+        match &self.prior {
             Some(prior) => {
-                let learner = MaximumPosterior::new(prior, k, &points)?;
+                let learner =
+                    MaximumPosterior::new(prior, self.covariance, k, &points)?;
                 let spread = spread(learner.component(), &points)?;
-                self.search.best(&learner, &points, |rng| {
-                    self.search.start.mixture(k, &points, &spread, rng)
-                })?
+                self.climb(&learner, &points, &spread, |mixture| mixture)
             }
             None => {
-                let spread = points
-                    .moments()?
-                    .covariance()
-                    .expect("the total weight is positive");
-                check_spread(&spread)?;
-                let spread = Cholesky::new(&spread, "the covariance of the data")?;
-                let learner = MaximumLikelihood { whitener: spread.whitener() };
-                self.search.best(&learner, &points, |rng| {
-                    self.search.start.mixture(k, &points, &spread, rng)
-                })?
+                let learner = MaximumLikelihood::new(self, &points)?;
+                self.climb(&learner, &points, &learner.spread, Candidate::from)
             }
-        };
+        }
+    }
+
+    /// Fits by `learner`, whose model `begin` makes of a mixture; `spread` factors Σ̂.
+    fn climb<L: Learner>(
+        &self,
+        learner: &L,
+        points: &Points,
+        spread: &Cholesky,
+        begin: impl Fn(GaussianMixture) -> L::Model + Sync,
+    ) -> Result<EmFit>
+    where
+        L::Model: Into<GaussianMixture>,
+    {
+        let of = (self.components, self.covariance);
+        let diagonal = self.covariance.structure() != Structure::Dense;
+        let Best { run, ends } =
+            self.search.best(learner, points, |rng| match &self.search.start {
+                Start::Responsibilities(r) => {
+                    learner.m_step(&Summary::of(shares(points, r, diagonal)?), 0)
+                }
+                start => Ok(begin(start.mixture(of, points, spread, rng)?)),
+            })?;
+        let mixture: GaussianMixture = run.model.into();
         Ok(EmFit {
-            mixture: run.model.translated(&points.origin),
+            mixture: mixture.translated(&points.origin),
             converged: run.converged,
             iterations: run.iterations,
             trace: run.trace,
             log_prior: run.penalty,
             restarts: ends,
+            reseeded: run.reseeded,
         })
     }
 }
 
-/// Maximum likelihood with full covariances; the whitener of the data's covariance is
-/// the measure of collapse.
-struct MaximumLikelihood {
-    whitener: DMatrix<f64>,
+/// Maximum likelihood for one shape of covariance; the data's own covariance, in that shape, is the
+/// measure of collapse.
+struct MaximumLikelihood<'a> {
+    shape: Covariance,
+    /// Factors Σ̂.
+    spread: Cholesky,
+    whitener: Structured,
+    /// What collapsed components are drawn anew from, and with which seed.
+    reseed: Option<(&'a Points<'a>, u64)>,
 }
 
-impl Learner for MaximumLikelihood {
-    type Model = GaussianMixture;
+/// A mixture, and which of its components have been put elsewhere to make it.
+struct Candidate {
+    mixture: GaussianMixture,
+    reseeded: Vec<usize>,
+}
 
-    fn scores(&self, model: &GaussianMixture) -> Vec<Score> {
-        model.scores()
+impl From<GaussianMixture> for Candidate {
+    fn from(mixture: GaussianMixture) -> Self {
+        Candidate { mixture, reseeded: Vec::new() }
+    }
+}
+
+impl From<Candidate> for GaussianMixture {
+    fn from(candidate: Candidate) -> Self {
+        candidate.mixture
+    }
+}
+
+impl Learner for MaximumLikelihood<'_> {
+    type Model = Candidate;
+
+    fn scores(&self, model: &Candidate) -> Vec<Score> {
+        model.mixture.scores_for(self.shape.structure())
     }
 
-    fn penalty(&self, _: &GaussianMixture) -> Vec<f64> {
+    fn penalty(&self, _: &Candidate) -> Vec<f64> {
         Vec::new()
     }
 
-    /// πₖ = Nₖ/N, μₖ = x̄ₖ, Σₖ = scatterₖ/Nₖ (PRML 9.22, 9.17, 9.19).
-    // ANCHOR: m_step
-    fn m_step(&self, summary: &Summary, iteration: usize) -> Result<GaussianMixture> {
-        let total: f64 = summary.components().iter().map(|c| c.count()).sum();
-        let k = summary.components().len();
-        let mut weights = DVector::zeros(k);
-        let mut means = DMatrix::zeros(k, self.whitener.nrows());
-        let mut covariances = Vec::with_capacity(k);
-        for (k, moments) in summary.components().iter().enumerate() {
-            weights[k] = moments.count() / total;
-            let (Some(mean), Some(covariance)) =
-                (moments.mean(), moments.covariance())
-            else {
-                return Err(collapse(k, iteration, weights[k], 0.0));
-            };
-            self.check_alive(&covariance)
-                .map_err(|ratio| collapse(k, iteration, weights[k], ratio))?;
-            means.row_mut(k).copy_from(&mean.transpose());
-            covariances.push(covariance);
+    fn m_step(&self, summary: &Summary, iteration: usize) -> Result<Candidate> {
+        let mut summary = Cow::Borrowed(summary);
+        let mut reseeded = Vec::new();
+        loop {
+            match (self.update(&summary, iteration), self.reseed) {
+                (Err(Error::Collapse { component, .. }), Some((points, seed)))
+                    if !reseeded.contains(&component) =>
+                {
+                    let stream = (iteration as u64) << 32 | component as u64;
+                    let mut rng = rng_stream(seed, !stream);
+                    let shares = &mut summary.to_mut().components;
+                    shares[component] = self.anew(points, shares.len(), &mut rng);
+                    reseeded.push(component);
+                }
+                (found, _) => {
+                    return Ok(Candidate { mixture: found?, reseeded });
+                }
+            }
         }
-        GaussianMixture::new(weights, means, covariances)
     }
-    // ANCHOR_END: m_step
+
+    fn reseeded<'m>(&self, model: &'m Candidate) -> &'m [usize] {
+        &model.reseeded
+    }
 }
 
-impl MaximumLikelihood {
+impl<'a> MaximumLikelihood<'a> {
+    fn new(em: &Em, points: &'a Points<'a>) -> Result<Self> {
+        let (_, sigma) = location_and_spread(points, em.covariance.structure())?;
+        check_spread(&sigma)?;
+        let spread = Cholesky::of(&sigma, "the covariance of the data")?;
+        Ok(MaximumLikelihood {
+            shape: em.covariance,
+            whitener: spread.inverse_root(),
+            spread,
+            reseed: match em.on_collapse {
+                OnCollapse::Stop => None,
+                OnCollapse::Reseed => Some((points, em.search.seed)),
+            },
+        })
+    }
+
+    /// πₖ = Nₖ/N, μₖ = x̄ₖ, Σₖ = scatterₖ/Nₖ (PRML 9.22, 9.17, 9.19), or the scatter and the count
+    /// of all that shares the covariance.
+    // ANCHOR: m_step
+    fn update(&self, summary: &Summary, iteration: usize) -> Result<GaussianMixture> {
+        let shares = summary.components();
+        let total: f64 = shares.iter().map(Moments::count).sum();
+        let scatters = shares.iter().map(|m| (m.count(), m.structured_scatter()));
+        let pools = self.shape.pool(scatters); // a full shape leaves them as they are
+        let mut weights = DVector::zeros(shares.len());
+        let mut components = Vec::with_capacity(shares.len());
+        for (k, (moments, (count, scatter))) in shares.iter().zip(pools).enumerate() {
+            weights[k] = moments.count() / total;
+            let Some(mean) = moments.mean() else {
+                return Err(collapse(k, iteration, weights[k], 0.0));
+            };
+            let covariance = scatter.divided(count);
+            self.check_alive(&covariance)
+                .map_err(|ratio| collapse(k, iteration, weights[k], ratio))?;
+            components.push(Gaussian::named(mean, covariance, "a covariance")?);
+        }
+        Ok(GaussianMixture::of(weights, components, self.shape))
+    }
+    // ANCHOR_END: m_step
+
+    /// A share of the points for a component that has lost its own: as many as if all had equally
+    /// many, about a random point, and as far from it as in a random start.
+    fn anew(&self, points: &Points, k: usize, rng: &mut Rng) -> Moments {
+        let weights = (0..points.len()).map(|n| points.weight(n));
+        let lottery =
+            WeightedIndex::new(weights).expect("checked points have weight");
+        let centre = points.row(lottery.sample(rng));
+        let count = points.total / k as f64;
+        let size = share_of_volume(k, points.dimension()) * count;
+        let scatter = squared(self.spread.root()).scaled(size);
+        Moments::from_parts(
+            count,
+            centre,
+            &DVector::zeros(points.dimension()),
+            scatter,
+        )
+    }
+
     /// Compares a covariance with the data's; the error is its smallest eigenvalue
     /// relative to it.
-    fn check_alive(&self, covariance: &DMatrix<f64>) -> Result<(), f64> {
-        let relative = &self.whitener * covariance * self.whitener.transpose();
+    fn check_alive(&self, covariance: &Structured) -> Result<(), f64> {
+        let relative = match self.whitener.congruence(covariance) {
+            Structured::Dense(relative) => relative,
+            diagonal => {
+                let smallest = diagonal.diagonal().min();
+                return if smallest > COLLAPSED { Ok(()) } else { Err(smallest) };
+            }
+        };
         let mut margin = relative.clone();
         for i in 0..margin.nrows() {
             margin[(i, i)] -= COLLAPSED;

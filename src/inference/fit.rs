@@ -7,6 +7,7 @@ use crate::inference::search::Search;
 use crate::inference::summary::Summary;
 use crate::kernel::{Points, Score};
 use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 /// The objective may fall by this much, relative to the size of its terms, before it
 /// is an error: rounding does as much.
@@ -25,6 +26,23 @@ pub(crate) trait Learner: Sync {
     /// The model that maximises the objective for these shares; `iteration` counts
     /// from 1 and stands in errors.
     fn m_step(&self, summary: &Summary, iteration: usize) -> Result<Self::Model>;
+
+    /// The components that the M-step put elsewhere than where the objective is highest:
+    /// then it may fall.
+    fn reseeded<'m>(&self, _: &'m Self::Model) -> &'m [usize] {
+        &[]
+    }
+}
+
+/// A component that was put elsewhere by an update, after which the objective may be lower than
+/// before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Reseeded {
+    /// The update, counted from 1: `trace[iteration]` may be below the one before.
+    pub iteration: usize,
+    /// Which component.
+    pub component: usize,
 }
 
 /// How a run ended.
@@ -36,6 +54,7 @@ pub(crate) struct Run<M> {
     pub trace: Vec<f64>,
     /// What the penalty adds to the last of the trace.
     pub penalty: f64,
+    pub reseeded: Vec<Reseeded>,
 }
 
 /// Alternates E-step and M-step from `model` until the gain is small or the updates
@@ -52,6 +71,7 @@ pub(crate) fn climb<L: Learner>(
     search: &Search,
 ) -> Result<Run<L::Model>> {
     let mut trace: Vec<f64> = Vec::new();
+    let mut reseeded: Vec<Reseeded> = Vec::new();
     let mut converged = false;
     loop {
         let summary = e_step(&learner.scores(&model), points)?;
@@ -60,7 +80,12 @@ pub(crate) fn climb<L: Learner>(
         let objective = summary.log_likelihood + penalised;
         let iterations = trace.len();
         check_number(objective, iterations)?;
-        if let Some(&before) = trace.last() {
+        let moved = learner.reseeded(&model).iter();
+        reseeded.extend(
+            moved.map(|&component| Reseeded { iteration: iterations, component }),
+        );
+        let fell = reseeded.last().is_some_and(|r| r.iteration == iterations);
+        if let (Some(&before), false) = (trace.last(), fell) {
             let size =
                 summary.magnitude + penalty.iter().map(|p| p.abs()).sum::<f64>();
             check_climb(before, objective, ROUNDING * size, iterations)?;
@@ -70,7 +95,14 @@ pub(crate) fn climb<L: Learner>(
         trace.push(objective);
         if converged || iterations == search.max_iterations {
             let penalty = penalised;
-            return Ok(Run { model, converged, iterations, trace, penalty });
+            return Ok(Run {
+                model,
+                converged,
+                iterations,
+                trace,
+                penalty,
+                reseeded,
+            });
         }
         model = learner.m_step(&summary, iterations + 1)?;
     }

@@ -2,6 +2,7 @@ use nalgebra::DMatrixView;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
+use crate::inference::belief::Belief;
 use crate::inference::posterior::Posterior;
 use crate::inference::prior::Prior;
 use crate::kernel::Points;
@@ -55,7 +56,7 @@ impl Gibbs {
     /// # Errors
     /// If the prior is not one, K = 0, there is no label, or one is not below K.
     pub fn new(prior: Prior, components: usize, labels: Vec<usize>) -> Result<Self> {
-        let before = Posterior::before(prior, components)?;
+        let before = Posterior::before(Belief::plain(prior), components)?;
         if labels.is_empty() {
             let (what, missing) = ("the vector of labels".into(), "entries".into());
             return Err(Error::Empty { what, missing });

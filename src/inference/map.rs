@@ -2,7 +2,8 @@
 
 use nalgebra::DVector;
 
-use crate::distribution::{Gaussian, GaussianWishart};
+use crate::distribution::{Gaussian, GaussianWishart, Weights};
+use crate::inference::belief::Belief;
 use crate::inference::fit::Learner;
 use crate::inference::posterior::Posterior;
 use crate::inference::prior::Prior;
@@ -10,7 +11,7 @@ use crate::inference::summary::Summary;
 use crate::inference::vb::at;
 use crate::kernel::{Points, Score};
 use crate::math::LN_2_PI;
-use crate::mixture::GaussianMixture;
+use crate::mixture::{Covariance, GaussianMixture};
 use crate::{Error, Result};
 
 /// What is believed before the data, in coordinates relative to the points' origin: Dirichlet
@@ -21,12 +22,18 @@ pub(crate) struct MaximumPosterior {
 }
 
 impl MaximumPosterior {
-    pub fn new(prior: &Prior, k: usize, points: &Points) -> Result<Self> {
+    pub fn new(
+        prior: &Prior,
+        covariance: Covariance,
+        k: usize,
+        points: &Points,
+    ) -> Result<Self> {
         if prior.alpha0 < 1.0 {
             let reason = "below 1 the posterior has no maximum inside the simplex; use 1 or more";
             return Err(Error::option("alpha0", prior.alpha0, reason));
         }
-        let before = Posterior::before(prior.clone(), k)?;
+        let belief = Belief { covariance, ..Belief::plain(prior.clone()) };
+        let before = Posterior::before(belief, k)?;
         points.expect_dimension(before.dimension())?;
         Ok(MaximumPosterior { before: before.translated(&-&points.origin) })
     }
@@ -36,18 +43,13 @@ impl MaximumPosterior {
         &self.before.components()[0]
     }
 
-    /// The terms of ln N(μ | m₀, Σ/β₀) + ln IW(Σ | W₀⁻¹, ν₀).
-    fn log_density(&self, of: &Gaussian) -> [f64; 4] {
+    /// The terms of ln N(μ | m₀, Σ/β₀).
+    fn log_density_of_mean(&self, of: &Gaussian) -> [f64; 2] {
         let (d, beta) = (of.dimension() as f64, self.component().beta());
-        let wishart = self.component().wishart();
         let shift = of.factor().whiten(&(of.mean() - self.component().m()));
-        // tr(W₀⁻¹ Σ⁻¹) = ‖L⁻¹ L₀‖²
-        let relative = of.factor().whitener() * wishart.factor().l();
         [
-            wishart.log_normaliser() + 0.5 * d * (beta.ln() - LN_2_PI),
-            -0.5 * (wishart.nu() + d + 2.0) * of.factor().log_det(),
+            0.5 * (d * (beta.ln() - LN_2_PI) - of.factor().log_det()),
             -0.5 * beta * shift.norm_squared(),
-            -0.5 * relative.norm_squared(),
         ]
     }
 }
@@ -56,20 +58,28 @@ impl Learner for MaximumPosterior {
     type Model = GaussianMixture;
 
     fn scores(&self, model: &GaussianMixture) -> Vec<Score> {
-        model.scores()
+        model.scores_for(self.before.shape().structure())
     }
 
     fn penalty(&self, model: &GaussianMixture) -> Vec<f64> {
-        let weights = self.before.weights();
-        let of_components =
-            model.components().iter().flat_map(|c| self.log_density(c));
+        let Weights::Dirichlet(weights) = self.before.weights() else {
+            unreachable!("a plain belief has Dirichlet weights")
+        };
+        let components = || model.components().iter();
+        let of_means = components().flat_map(|c| self.log_density_of_mean(c));
+        let priors = self.before.precisions(); // one for each distinct covariance
+        let of_covariances = priors
+            .zip(components())
+            .flat_map(|(prior, c)| prior.log_density_of_inverse(c.factor()));
         std::iter::once(weights.log_normaliser())
             .chain(weights.log_powers(model.weights()))
-            .chain(of_components)
+            .chain(of_means)
+            .chain(of_covariances)
             .collect()
     }
 
-    /// πₖ = (Nₖ + α₀ − 1)/(N + K(α₀ − 1)), μₖ = mₖ, Σₖ = Wₖ⁻¹/(νₖ + D + 2).
+    /// πₖ = (Nₖ + α₀ − 1)/(N + K(α₀ − 1)), μₖ = mₖ, Σₖ = Wₖ⁻¹/(νₖ + D + 2) (or what takes the
+    /// place of D + 2 in other shapes).
     fn m_step(&self, summary: &Summary, iteration: usize) -> Result<GaussianMixture> {
         let shares = summary.components();
         let alpha0 = self.before.prior().alpha0;
@@ -77,11 +87,12 @@ impl Learner for MaximumPosterior {
         let counts = DVector::from_iterator(shares.len(), counts);
         let posterior =
             self.before.updated(shares).map_err(|fault| at(fault, iteration))?;
-        let d = posterior.dimension() as f64;
+        let sharing = if posterior.shape().is_tied() { shares.len() } else { 1 };
         let components = posterior.components().iter();
-        let modes =
-            components.map(|c| c.gaussian(1.0 / (c.wishart().nu() + d + 2.0)));
+        let modes = components
+            .map(|c| c.gaussian(1.0 / c.wishart().mode_divisor(sharing)))
+            .collect();
         let total = counts.sum();
-        Ok(GaussianMixture::of(counts / total, modes.collect()))
+        Ok(GaussianMixture::of(counts / total, modes, posterior.shape()))
     }
 }

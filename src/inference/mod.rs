@@ -1,5 +1,6 @@
 //! Inference: the E-step, the one loop that every learner climbs with, and the learners.
 
+mod belief;
 mod credible;
 mod e_step;
 mod elbo;
@@ -14,9 +15,11 @@ mod start;
 mod summary;
 mod vb;
 
+pub use belief::Concentration;
 pub use credible::{Credible, Interval};
 pub use elbo::ElboTerms;
-pub use em::{Em, EmFit};
+pub use em::{Em, EmFit, OnCollapse};
+pub use fit::Reseeded;
 pub use gibbs::Gibbs;
 pub use posterior::Posterior;
 pub use prior::Prior;

@@ -1,16 +1,20 @@
 use nalgebra::{DMatrix, DMatrixView, DVector};
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::{Dirichlet, GaussianWishart, StudentT};
+use crate::distribution::{GaussianWishart, StudentT, Weights, Wishart};
 use crate::finite::check_finite;
+use crate::inference::belief::{Belief, Concentration};
 use crate::inference::prior::Prior;
-use crate::kernel::{Score, most_probable, responsibilities};
-use crate::math::LN_2_PI;
-use crate::mixture::{GaussianMixture, StudentTMixture};
+use crate::kernel::{Points, Score, most_probable, responsibilities};
+use crate::math::{LN_2_PI, ln_gamma};
+use crate::mixture::{Covariance, GaussianMixture, StudentTMixture};
 use crate::{Error, Moments, Result};
 
 /// What variational Bayes believes of a mixture after seeing data, beside what it believed
-/// before: q(π) q(μ₁, Λ₁) … q(μ_K, Λ_K), a Dirichlet and K Gaussian–Wisharts (PRML §10.2.1).
+/// before: q(π) q(μ₁, Λ₁) … q(μ_K, Λ_K), a Dirichlet (or the sticks of a Dirichlet process) and K
+/// Gaussian–Wisharts (PRML §10.2.1), on precisions of the shape that was asked for. If the shape is
+/// tied there is one Λ, and q(Λ) q(μ₁ | Λ) … q(μ_K | Λ); every component then has the same Wishart.
+/// In every shape E Λₖ = νₖ Wₖ.
 ///
 /// ```
 /// use mixtures::{Vb, data};
@@ -25,10 +29,11 @@ use crate::{Error, Moments, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts", into = "Parts")]
 pub struct Posterior {
-    prior: Prior,
-    weights: Dirichlet,
+    belief: Belief,
+    weights: Weights,
     components: Vec<GaussianWishart>,
-    /// Read-outs of the components, for the accessors.
+    /// Read-outs of the weights and components, for the accessors.
+    alpha: DVector<f64>,
     beta: DVector<f64>,
     nu: DVector<f64>,
     means: DMatrix<f64>,
@@ -36,24 +41,34 @@ pub struct Posterior {
 
 #[derive(Serialize, Deserialize)]
 struct Parts {
-    prior: Prior,
-    weights: Dirichlet,
+    #[serde(flatten)]
+    belief: Belief,
+    weights: Weights,
     components: Vec<GaussianWishart>,
 }
 
 impl Posterior {
-    /// From the prior, q(π), and q(μₖ, Λₖ) of each component.
+    /// From the prior, q(π), and q(μₖ, Λₖ) of each component, of full shape.
     ///
     /// # Errors
     /// If the prior is not one, there is no component, or their numbers or dimensions disagree.
     pub fn new(
         prior: Prior,
-        weights: Dirichlet,
+        weights: impl Into<Weights>,
         components: Vec<GaussianWishart>,
     ) -> Result<Self> {
-        let d = prior.gaussian_wishart()?.dimension();
-        prior.dirichlet(1)?;
-        let k = weights.concentration().len();
+        Posterior::checked(Belief::plain(prior), weights.into(), components)
+    }
+
+    fn checked(
+        belief: Belief,
+        weights: Weights,
+        components: Vec<GaussianWishart>,
+    ) -> Result<Self> {
+        let before = belief.component()?;
+        let (d, structure) = (before.dimension(), before.wishart().structure());
+        let k = weights.component_count();
+        weights.kl(&belief.weights(k)?)?; // of the same kind
         if components.len() != k {
             let expected = format!("{k}, as there are weights");
             return Err(Error::shape(
@@ -67,28 +82,46 @@ impl Posterior {
             let expected = format!("of dimension {d}, as the prior is");
             return Err(Error::shape(&format!("component {k}"), expected, found));
         }
-        Ok(Posterior::of(prior, weights, components))
+        let first = components[0].wishart();
+        let tied = belief.covariance.is_tied();
+        let fits = |w: &Wishart| w.structure() == structure && (!tied || w == first);
+        if let Some(k) = components.iter().position(|c| !fits(c.wishart())) {
+            let expected =
+                format!("of {} shape, as the posterior is", belief.covariance);
+            let what = format!("the precision of component {k}");
+            return Err(Error::shape(&what, expected, "of another"));
+        }
+        Ok(Posterior::of(belief, weights, components))
     }
 
     /// From parts that have been checked.
     pub(crate) fn of(
-        prior: Prior,
-        weights: Dirichlet,
+        belief: Belief,
+        weights: Weights,
         components: Vec<GaussianWishart>,
     ) -> Self {
         let k = components.len();
+        let beta = DVector::from_fn(k, |k, _| components[k].beta());
+        let alpha = match &weights {
+            Weights::Dirichlet(dirichlet) => dirichlet.concentration().clone(),
+            Weights::StickBreaking(_) => beta.map(|b| 1.0 + (b - belief.prior.beta0)),
+        };
         Posterior {
-            beta: DVector::from_fn(k, |k, _| components[k].beta()),
+            alpha,
+            beta,
             nu: DVector::from_fn(k, |k, _| components[k].wishart().nu()),
-            means: DMatrix::from_fn(k, prior.m0.len(), |k, j| components[k].m()[j]),
-            prior,
+            means: DMatrix::from_fn(k, components[0].dimension(), |k, j| {
+                components[k].m()[j]
+            }),
+            belief,
             weights,
             components,
         }
     }
 
     /// The best q(π, μ, Λ) for given responsibilities r (N×K): what an update makes of them
-    /// (PRML 10.57–10.63).
+    /// (PRML 10.57–10.63), in full covariances and finitely many components; for others see
+    /// [`Vb::given_responsibilities`](crate::Vb::given_responsibilities).
     ///
     /// # Errors
     /// If `x` is empty or not finite, a row of r does not sum to 1 (to 1e-9), the shapes disagree,
@@ -98,15 +131,17 @@ impl Posterior {
         x: impl Into<DMatrixView<'a, f64>>,
         r: &DMatrix<f64>,
     ) -> Result<Self> {
-        let shares = shares(x.into(), r)?;
-        Posterior::before(prior.clone(), r.ncols())?.updated(&shares)
+        let points = Points::new(x.into(), None)?;
+        let origin = DVector::zeros(points.dimension());
+        let shares = shares(&points.about(origin), r, false)?;
+        Posterior::before(Belief::plain(prior.clone()), r.ncols())?.updated(&shares)
     }
 
     /// What is believed of K components before any data: the prior, of each.
-    pub(crate) fn before(prior: Prior, k: usize) -> Result<Self> {
-        let weights = prior.dirichlet(k)?;
-        let component = prior.gaussian_wishart()?;
-        Ok(Posterior::of(prior, weights, vec![component; k]))
+    pub(crate) fn before(belief: Belief, k: usize) -> Result<Self> {
+        let weights = belief.weights(k)?;
+        let component = belief.component()?;
+        Ok(Posterior::of(belief, weights, vec![component; k]))
     }
 
     /// The belief `self`, after seeing each component's share of the points: αₖ + Nₖ (PRML 10.58),
@@ -115,25 +150,50 @@ impl Posterior {
     pub(crate) fn updated(&self, shares: &[Moments]) -> Result<Self> {
         let counts = shares.iter().map(Moments::count);
         let counts = DVector::from_iterator(shares.len(), counts);
-        let weights = Dirichlet::new(self.alpha() + counts)?;
-        let pairs = self.components.iter().zip(shares).enumerate();
-        let components = pairs
-            .map(|(k, (q, share))| {
-                q.posterior(share).map_err(|fault| of_component(fault, k))
-            })
-            .collect::<Result<_>>()?;
-        Ok(Posterior::of(self.prior.clone(), weights, components))
+        let weights = self.weights.posterior(&counts)?;
+        let components = if self.belief.covariance.is_tied() {
+            GaussianWishart::posteriors_sharing(&self.components, shares)?
+        } else {
+            let pairs = self.components.iter().zip(shares).enumerate();
+            pairs
+                .map(|(k, (q, share))| {
+                    q.posterior(share).map_err(|fault| of_component(fault, k))
+                })
+                .collect::<Result<_>>()?
+        };
+        Ok(Posterior::of(self.belief.clone(), weights, components))
     }
     // ANCHOR_END: updated
 
     /// The prior.
     pub fn prior(&self) -> &Prior {
-        &self.prior
+        &self.belief.prior
+    }
+
+    /// Prior, shape and kind of weights.
+    pub(crate) fn belief(&self) -> &Belief {
+        &self.belief
+    }
+
+    /// The shape of the covariances.
+    pub fn shape(&self) -> Covariance {
+        self.belief.covariance
+    }
+
+    /// What was believed of the weights.
+    pub fn concentration(&self) -> Concentration {
+        self.belief.concentration
     }
 
     /// q(π).
-    pub fn weights(&self) -> &Dirichlet {
+    pub fn weights(&self) -> &Weights {
         &self.weights
+    }
+
+    /// q(Λ), of each component, or the one that they share.
+    pub(crate) fn precisions(&self) -> impl Iterator<Item = &Wishart> {
+        let distinct = if self.shape().is_tied() { 1 } else { self.components.len() };
+        self.components.iter().take(distinct).map(GaussianWishart::wishart)
     }
 
     /// q(μₖ, Λₖ) of each component.
@@ -141,9 +201,44 @@ impl Posterior {
         &self.components
     }
 
-    /// αₖ, length K.
+    /// αₖ, length K. (For a Dirichlet process aₖ = 1 + Nₖ, of the last component too, which has no
+    /// stick of its own.)
     pub fn alpha(&self) -> &DVector<f64> {
-        self.weights.concentration()
+        &self.alpha
+    }
+
+    /// Nₖ, length K: how many points each component holds.
+    pub fn counts(&self) -> DVector<f64> {
+        let before = match self.concentration() {
+            Concentration::Dirichlet => self.prior().alpha0,
+            Concentration::DirichletProcess { .. } => 1.0,
+        };
+        self.alpha.map(|alpha| (alpha - before).max(0.0))
+    }
+
+    /// ln(K!/m!), where m is the number of components that hold less than half a point: the
+    /// logarithm of how many namings of the components differ. The bound knows of one of them, and
+    /// all are equally good, so that the bound plus this is an estimate of ln p(X). It is no bound: where
+    /// components overlap, or m of them are not quite empty, it is too high. None for a
+    /// Dirichlet process, whose components are not interchangeable.
+    ///
+    /// ```
+    /// use mixtures::{Vb, data};
+    ///
+    /// let posterior = Vb::new(4).seed(7).fit(&data::faithful())?.posterior;
+    /// assert_eq!(posterior.counts().iter().filter(|&&n| n < 0.5).count(), 2);
+    /// let relabellings = posterior.log_relabellings().unwrap();
+    /// assert!((relabellings - (4.0 * 3.0_f64).ln()).abs() < 1e-12); // 4!/2!
+    /// # Ok::<(), mixtures::Error>(())
+    /// ```
+    pub fn log_relabellings(&self) -> Option<f64> {
+        let k = self.component_count();
+        let empty = self.counts().iter().filter(|count| **count < 0.5).count();
+        let log_factorial = |n: usize| ln_gamma(n as f64 + 1.0);
+        match self.concentration() {
+            Concentration::Dirichlet => Some(log_factorial(k) - log_factorial(empty)),
+            Concentration::DirichletProcess { .. } => None,
+        }
     }
 
     /// βₖ, length K.
@@ -208,7 +303,7 @@ impl Posterior {
     pub fn expected_mixture(&self) -> GaussianMixture {
         let expected = |c: &GaussianWishart| c.gaussian(1.0 / c.wishart().nu());
         let components = self.components.iter().map(expected).collect();
-        GaussianMixture::of(self.weights.mean(), components)
+        GaussianMixture::of(self.weights.mean(), components, self.shape())
     }
 
     /// p(x | X) of the next point with all parameters integrated out: a mixture of Student-t
@@ -222,7 +317,8 @@ impl Posterior {
     }
     // ANCHOR_END: predictive
 
-    /// One draw of the mixture: π from the Dirichlet, each component from its Gaussian–Wishart.
+    /// One draw of the mixture: π from its distribution, each component from its Gaussian–Wishart
+    /// (with one Λ for all, if the shape is tied).
     ///
     /// # Errors
     /// If a νₖ is so close to D − 1 that a drawn precision is singular in double precision.
@@ -231,8 +327,16 @@ impl Posterior {
         rng: &mut R,
     ) -> Result<GaussianMixture> {
         let weights = self.weights.sample(rng);
-        let components = self.components.iter().map(|c| c.sample_gaussian(rng));
-        Ok(GaussianMixture::of(weights, components.collect::<Result<_>>()?))
+        let mut root = self.components[0].wishart().draw_root(rng);
+        let draw = |(k, c): (usize, &GaussianWishart)| {
+            if k > 0 && !self.shape().is_tied() {
+                root = c.wishart().draw_root(rng);
+            }
+            c.sample_gaussian_with(&root, rng)
+        };
+        let components = self.components.iter().enumerate().map(draw);
+        let components = components.collect::<Result<_>>()?;
+        Ok(GaussianMixture::of(weights, components, self.shape()))
     }
 
     /// One score a component: E ln πₖ + E ln N(x | μₖ, Λₖ⁻¹), with all its constants.
@@ -246,7 +350,7 @@ impl Posterior {
                 wishart.expected_log_det() - d * LN_2_PI - d / component.beta();
             let offset = log_weights[k] + 0.5 * constants;
             let scale = wishart.nu().sqrt();
-            let white = (wishart.whitener(), wishart.factor().l());
+            let white = (wishart.whitener(), wishart.factor().root());
             Score::whitened(offset, component.m().clone(), white, scale)
         };
         self.components.iter().enumerate().map(score).collect()
@@ -257,7 +361,7 @@ impl Posterior {
     pub(crate) fn translated(self, shift: &DVector<f64>) -> Self {
         let components =
             self.components.into_iter().map(|c| c.translated(shift)).collect();
-        Posterior::of(self.prior.translated(shift), self.weights, components)
+        Posterior::of(self.belief.translated(shift), self.weights, components)
     }
 }
 
@@ -296,13 +400,23 @@ pub(crate) fn check_responsibilities(
     }
 }
 
-/// The moments of each component's share of the rows of `x`, about the first row.
-fn shares(x: DMatrixView<'_, f64>, r: &DMatrix<f64>) -> Result<Vec<Moments>> {
-    check_responsibilities(&x, r)?;
+/// The moments of each component's share (r, N×K) of the points, about the first of them; only the
+/// diagonals of their scatters, if those are all that is needed.
+pub(crate) fn shares(
+    points: &Points,
+    r: &DMatrix<f64>,
+    diagonal: bool,
+) -> Result<Vec<Moments>> {
+    check_responsibilities(&points.x, r)?;
+    let (centre, about) = (
+        points.row(0),
+        if diagonal { Moments::diagonal_about } else { Moments::about },
+    );
     let share = |of: nalgebra::DVectorView<'_, f64>| {
-        let mut moments = Moments::about(x.row(0).transpose());
+        let mut moments = about(centre.clone());
         for (n, r) in of.iter().enumerate() {
-            moments.push(x.row(n), *r)?;
+            let row = points.row(n).transpose();
+            moments.push(row.as_view(), *r * points.weight(n))?;
         }
         Ok(moments)
     };
@@ -313,12 +427,12 @@ impl TryFrom<Parts> for Posterior {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        Posterior::new(parts.prior, parts.weights, parts.components)
+        Posterior::checked(parts.belief, parts.weights, parts.components)
     }
 }
 
 impl From<Posterior> for Parts {
     fn from(it: Posterior) -> Self {
-        Parts { prior: it.prior, weights: it.weights, components: it.components }
+        Parts { belief: it.belief, weights: it.weights, components: it.components }
     }
 }

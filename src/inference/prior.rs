@@ -2,11 +2,11 @@ use nalgebra::{DMatrix, DMatrixView, DVector, DVectorView};
 use serde::{Deserialize, Serialize};
 
 use crate::distribution::{
-    Dirichlet, GaussianWishart, Wishart, check_spread, inverse,
+    Dirichlet, GaussianWishart, Structure, Wishart, check_spread, inverse,
 };
 use crate::finite::{check_finite, check_positive};
 use crate::kernel::Points;
-use crate::math::Cholesky;
+use crate::math::{Cholesky, Structured};
 use crate::{Error, Result};
 
 /// Below this α₀ and ν₀ − (D − 1) say nothing more than at it, but the expectations of logarithms,
@@ -59,7 +59,7 @@ impl Prior {
     /// believe in a [`Prior`] of your own. (W₀ is Σ̂ inverted, to a relative accuracy of 1e-16 times
     /// the condition number of the columns' correlations.)
     pub fn from_data<'a>(x: impl Into<DMatrixView<'a, f64>>) -> Result<Self> {
-        Prior::from_points(&Points::new(x.into(), None)?)
+        Prior::from_points(&Points::new(x.into(), None)?, Structure::Dense)
     }
 
     /// The default for rows that count `weights[n]` times each (length N).
@@ -71,7 +71,10 @@ impl Prior {
         x: impl Into<DMatrixView<'a, f64>>,
         weights: impl Into<DVectorView<'a, f64>>,
     ) -> Result<Self> {
-        Prior::from_points(&Points::new(x.into(), Some(weights.into()))?)
+        Prior::from_points(
+            &Points::new(x.into(), Some(weights.into()))?,
+            Structure::Dense,
+        )
     }
 
     /// For maximum a posteriori fits of K components by [`Em::prior`](crate::Em::prior): as
@@ -92,14 +95,11 @@ impl Prior {
         Ok(Prior { alpha0: 1.0, beta0: 0.01, w0: &prior.w0 * shrink, ..prior })
     }
 
-    pub(crate) fn from_points(points: &Points) -> Result<Self> {
-        let moments = points.moments()?;
-        let (Some(mean), Some(covariance)) = (moments.mean(), moments.covariance())
-        else {
-            unreachable!("checked points have weight")
-        };
+    /// The default for precisions of this structure, which needs Σ̂ in that structure only.
+    pub(crate) fn from_points(points: &Points, structure: Structure) -> Result<Self> {
+        let (mean, covariance) = location_and_spread(points, structure)?;
         check_spread(&covariance)?;
-        let factor = Cholesky::new(&covariance, "the covariance of the data")?;
+        let factor = Cholesky::of(&covariance, "the covariance of the data")?;
         let prior = Prior {
             alpha0: 0.01,
             beta0: 1.0,
@@ -107,7 +107,7 @@ impl Prior {
             w0: inverse(&factor),
             nu0: points.dimension() as f64 + 2.0,
         };
-        prior.gaussian_wishart()?;
+        prior.component(structure)?;
         Ok(prior)
     }
 
@@ -117,8 +117,23 @@ impl Prior {
     /// If β₀ is not between 1e-24 and 1e24, ν₀ ≤ D − 1 (or above it by less than 1e-12), m₀ is not
     /// finite, W₀ is not symmetric and positive definite, or their shapes disagree.
     pub fn gaussian_wishart(&self) -> Result<GaussianWishart> {
+        self.component(Structure::Dense)
+    }
+
+    /// p(μ, Λ) of each component whose Λ has this structure. Each variance has the same
+    /// distribution under all of them: a diagonal entry of an inverse Wishart has D − 1 degrees of
+    /// freedom fewer than the matrix.
+    pub(crate) fn component(&self, structure: Structure) -> Result<GaussianWishart> {
         self.check()?;
-        let wishart = Wishart::new(self.nu0, self.w0.clone())?;
+        let wishart = if structure == Structure::Dense {
+            Wishart::new(self.nu0, self.w0.clone())?
+        } else {
+            let d = self.m0.len();
+            let scales = inverse(&Cholesky::new(&self.w0, "w0")?).diagonal();
+            let (_, sums) = structure.project(1.0, scales.into());
+            let inverse_w = sums.divided(structure.copies(d) as f64);
+            Wishart::structured(self.nu0 - (d as f64 - 1.0), structure, inverse_w)?
+        };
         GaussianWishart::new(self.m0.clone(), self.beta0, wishart)
     }
 
@@ -160,12 +175,18 @@ impl Prior {
         }
         Dirichlet::new(DVector::from_element(k, self.alpha0))
     }
+}
 
-    /// Moved by `shift` (length D).
-    pub(crate) fn translated(mut self, shift: &DVector<f64>) -> Self {
-        self.m0 += shift;
-        self
-    }
+/// x̄, relative to the points' origin, and Σ̂ in this structure.
+pub(crate) fn location_and_spread(
+    points: &Points,
+    structure: Structure,
+) -> Result<(DVector<f64>, Structured)> {
+    let moments = points.moments(structure != Structure::Dense)?;
+    let mean = moments.mean().expect("checked points have weight");
+    let (count, scatter) =
+        structure.project(moments.count(), moments.structured_scatter());
+    Ok((mean, scatter.divided(count)))
 }
 
 /// The factor of W₀⁻¹ tr(W₀ Σ̂)/D: the prior's ellipsoid, as large as the data. (It is W₀⁻¹ itself
@@ -175,10 +196,10 @@ pub(crate) fn spread(
     points: &Points,
 ) -> Result<Cholesky> {
     let wishart = component.wishart();
-    let whitener = wishart.whitener();
-    let sigma = points.moments()?.covariance().expect("the total weight is positive");
-    let size =
-        (whitener * sigma * whitener.transpose()).trace() / points.dimension() as f64;
+    let (_, sigma) = location_and_spread(points, wishart.structure())?;
+    let relative = wishart.whitener().congruence(&sigma).diagonal();
+    let size = relative.sum() / points.dimension() as f64;
     let size = if size > 0.0 { size } else { 1.0 };
-    Cholesky::new(&(wishart.inverse_w() * size), "the starting covariance")
+    let shape = wishart.structured_inverse_w().scaled(size);
+    Cholesky::of(&shape, "the starting covariance")
 }

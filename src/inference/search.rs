@@ -80,7 +80,7 @@ impl Search {
         if self.start.is_random() && k > points.len() {
             return Err(too_few_points(k, points.len()));
         }
-        self.start.check(k, points.dimension())?;
+        self.start.check(k, points)?;
         if self.restarts > 1_000_000 {
             let reason = "a million starts are the most that are kept track of";
             return Err(Error::option("restarts", self.restarts, reason));

@@ -6,9 +6,12 @@ use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
 use serde::{Deserialize, Serialize};
 
+use crate::distribution::Gaussian;
+use crate::finite::check_finite;
+use crate::inference::posterior::check_responsibilities;
 use crate::kernel::Points;
-use crate::math::{Cholesky, Rng};
-use crate::mixture::GaussianMixture;
+use crate::math::{Cholesky, Rng, squared};
+use crate::mixture::{Covariance, GaussianMixture};
 use crate::{Error, Result};
 
 /// K-means makes at most this many rounds; it needs no more to be a good start.
@@ -20,7 +23,8 @@ const MOST_ROUNDS: usize = 100;
 /// every component the same weight and the covariance Σ̂/K^(2/D): the data's own ellipsoid, shrunk
 /// so that K of them have its volume. Distances are measured in the data's own units of spread
 /// (Mahalanobis, under Σ̂), so that rescaling or mixing the columns changes nothing. (With a prior the shape is that
-/// of its W₀⁻¹, in both, and the size that of the data: W₀⁻¹ tr(W₀ Σ̂)/D in Σ̂'s place.)
+/// of its W₀⁻¹, in both, and the size that of the data: W₀⁻¹ tr(W₀ Σ̂)/D in Σ̂'s place. For diagonal
+/// and spherical shapes Σ̂ has their shape, too.)
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Start {
@@ -36,8 +40,11 @@ pub enum Start {
     /// These means (K×D), with weights 1/K and each covariance that of the data; for
     /// [`Vb`](crate::Vb), with all else at the prior.
     Means(DMatrix<f64>),
-    /// This mixture; for [`Vb`](crate::Vb) its responsibilities make the first posterior.
+    /// This mixture, of any shape; for [`Vb`](crate::Vb) its responsibilities make the first
+    /// posterior.
     Given(GaussianMixture),
+    /// What an update makes of these responsibilities (N×K; rows sum to 1).
+    Responsibilities(DMatrix<f64>),
 }
 
 impl Start {
@@ -46,8 +53,17 @@ impl Start {
         matches!(self, Start::RandomPoints | Start::KMeansPlusPlus | Start::KMeans)
     }
 
-    /// Refuses a start of another K or D than the fit's.
-    pub(crate) fn check(&self, k: usize, d: usize) -> Result<()> {
+    /// Refuses a start of another K, N or D than the fit's.
+    pub(crate) fn check(&self, k: usize, points: &Points) -> Result<()> {
+        let d = points.dimension();
+        if let Start::Responsibilities(r) = self {
+            check_responsibilities(&points.x, r)?;
+            if r.ncols() != k {
+                let expected = format!("N×{k}, as the fit is of {k} components");
+                let found = format!("N×{}", r.ncols());
+                return Err(Error::shape("Start::Responsibilities", expected, found));
+            }
+        }
         let (what, found) = match self {
             Start::Given(mixture) => {
                 ("Start::Given", (mixture.component_count(), mixture.dimension()))
@@ -62,11 +78,12 @@ impl Start {
         Err(Error::shape(what, expected, format!("of {} in {}", found.0, found.1)))
     }
 
-    /// The mixture to start from, in coordinates relative to the points' origin; `spread` factors
-    /// Σ̂, and `rng` is used by the random starts alone.
+    /// The mixture of this `shape` to start from, in coordinates relative to the points' origin;
+    /// `spread` factors Σ̂, and `rng` is used by the random starts alone. Not for
+    /// [`Start::Responsibilities`], of which an update makes a model.
     pub(crate) fn mixture(
         &self,
-        k: usize,
+        (k, shape): (usize, Covariance),
         points: &Points,
         spread: &Cholesky,
         rng: &mut Rng,
@@ -78,12 +95,15 @@ impl Start {
             Start::Given(mixture) => {
                 return Ok(mixture.clone().translated(&-&points.origin));
             }
+            Start::Responsibilities(_) => {
+                unreachable!("an update makes the model of them")
+            }
             Start::Means(means) => {
                 let origin = &points.origin;
                 let moved = DMatrix::from_fn(k, origin.len(), |k, j| {
                     means[(k, j)] - origin[j]
                 });
-                return alike(moved, spread, 1.0);
+                return alike(moved, spread, 1.0, shape);
             }
             Start::RandomPoints => {
                 let rows = random_points(k, points, rng)?;
@@ -98,12 +118,17 @@ impl Start {
                 let rows = plus_plus(k, points, &white, rng)?;
                 let seeds = rows.into_iter().map(|n| white[n].clone()).collect();
                 let centres = lloyd(seeds, points, &white);
-                centres.into_iter().map(|centre| spread.l() * centre).collect()
+                centres.into_iter().map(|c| spread.root().times(&c)).collect()
             }
         };
         let means = DMatrix::from_fn(k, points.dimension(), |k, j| means[k][j]);
-        alike(means, spread, (k as f64).powf(-2.0 / points.dimension() as f64))
+        alike(means, spread, share_of_volume(k, points.dimension()), shape)
     }
+}
+
+/// By what a covariance is multiplied so that K such ellipsoids have the volume of one.
+pub(crate) fn share_of_volume(k: usize, d: usize) -> f64 {
+    (k as f64).powf(-2.0 / d as f64)
 }
 
 /// Equal weights, these means (K×D), and `shrink`·Σ̂ for every component.
@@ -111,14 +136,23 @@ fn alike(
     means: DMatrix<f64>,
     spread: &Cholesky,
     shrink: f64,
+    shape: Covariance,
 ) -> Result<GaussianMixture> {
+    check_finite(&means.as_view(), "the matrix of means")?;
     let k = means.nrows();
-    let covariance = spread.l() * spread.l().transpose() * shrink;
-    GaussianMixture::new(
+    let covariance = squared(spread.root()).scaled(shrink);
+    let components = means
+        .row_iter()
+        .map(|mean| {
+            let what = "the starting covariance";
+            Gaussian::named(mean.transpose(), covariance.clone(), what)
+        })
+        .collect::<Result<_>>()?;
+    Ok(GaussianMixture::of(
         DVector::from_element(k, 1.0 / k as f64),
-        means,
-        vec![covariance; k],
-    )
+        components,
+        shape,
+    ))
 }
 
 /// K different rows of positive weight.

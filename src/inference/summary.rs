@@ -20,7 +20,8 @@ pub struct Summary {
 }
 
 /// The E-step of `mixture` on the rows of `x` (N×D), each counted `weights[n]` times (once if
-/// none are given).
+/// none are given). For a diagonal or spherical mixture only the diagonals of the scatters are
+/// gathered, as no fit of its shape needs more.
 ///
 /// # Errors
 /// If `x` or the weights are empty, not finite, negative or of other shapes, or if a row is out
@@ -52,6 +53,11 @@ pub fn e_step<'a>(
 }
 
 impl Summary {
+    /// Of shares that no mixture has made.
+    pub(crate) fn of(components: Vec<Moments>) -> Self {
+        Summary { components, log_likelihood: 0.0, magnitude: 0.0 }
+    }
+
     /// The moments of each component's share: its count is N_k, its mean x̄_k (PRML 9.18, 10.51).
     pub fn components(&self) -> &[Moments] {
         &self.components

@@ -1,19 +1,20 @@
 //! Variational Bayes for a mixture of Gaussians.
 
-use nalgebra::{DMatrix, DMatrixView, DVectorView};
+use nalgebra::{DMatrix, DMatrixView, DVector, DVectorView};
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::GaussianWishart;
+use crate::distribution::{GaussianWishart, StickBreaking, Structure};
+use crate::inference::belief::{Belief, Concentration};
 use crate::inference::e_step::e_step;
 use crate::inference::fit::Learner;
-use crate::inference::posterior::Posterior;
+use crate::inference::posterior::{Posterior, shares};
 use crate::inference::prior::{Prior, spread};
 use crate::inference::search::{Best, Search, search_options};
 use crate::inference::start::Start;
 use crate::inference::summary::Summary;
 use crate::kernel::{Points, Score};
 use crate::mixture::Covariance;
-use crate::{Error, Result};
+use crate::{Error, Moments, Result};
 
 /// Fits a [`Posterior`] over mixtures by variational Bayes (Attias 2000; PRML §10.2).
 ///
@@ -41,6 +42,7 @@ use crate::{Error, Result};
 pub struct Vb {
     components: usize,
     covariance: Covariance,
+    concentration: Concentration,
     prior: Option<Prior>,
     search: Search,
 }
@@ -77,6 +79,7 @@ impl Vb {
         Vb {
             components,
             covariance: Covariance::Full,
+            concentration: Concentration::Dirichlet,
             prior: None,
             search: Search::default(),
         }
@@ -91,6 +94,21 @@ impl Vb {
     /// The shape of the covariances.
     pub fn covariance(mut self, covariance: Covariance) -> Self {
         self.covariance = covariance;
+        self
+    }
+
+    /// What is believed of the weights: a Dirichlet with the prior's α₀, or a Dirichlet process.
+    ///
+    /// ```
+    /// use mixtures::{Concentration, Vb, data};
+    ///
+    /// let process = Concentration::DirichletProcess { alpha: 1.0 };
+    /// let fit = Vb::new(10).concentration(process).seed(1).fit(&data::galaxies())?;
+    /// assert!(fit.posterior.counts()[0] > fit.posterior.counts()[5]); // by falling counts
+    /// # Ok::<(), mixtures::Error>(())
+    /// ```
+    pub fn concentration(mut self, concentration: Concentration) -> Self {
+        self.concentration = concentration;
         self
     }
 
@@ -123,41 +141,86 @@ impl Vb {
         self.fit_points(Points::new(x.into(), Some(weights.into()))?)
     }
 
-    fn fit_points(&self, points: Points) -> Result<VbFit> {
-        self.search.check(self.components, &points)?;
+    /// The best posterior for given responsibilities r (N×K) of the rows of `x` (N×D): what an update
+    /// makes of them, with this prior, shape and concentration. Its components are in the order of
+    /// the columns of r, whatever the concentration.
+    ///
+    /// # Errors
+    /// If `x` is empty or not finite, r is not N×K, a row of it does not sum to 1 (to 1e-9), or the
+    /// prior is not one or of another dimension.
+    pub fn given_responsibilities<'a>(
+        &self,
+        x: impl Into<DMatrixView<'a, f64>>,
+        r: &DMatrix<f64>,
+    ) -> Result<Posterior> {
+        let points = Points::new(x.into(), None)?;
+        Start::Responsibilities(r.clone()).check(self.components, &points)?;
+        let (belief, learner) = self.learner(&points)?;
+        let diagonal = belief.covariance.structure() != Structure::Dense;
+        let updated = learner.before.updated(&shares(&points, r, diagonal)?)?;
+        Ok(relative_to(updated, belief, &points.origin))
+    }
+
+    /// What is believed before the data, as it was given and relative to the points' origin.
+    fn learner(&self, points: &Points) -> Result<(Belief, VariationalBayes)> {
         let prior = match &self.prior {
             Some(prior) => prior.clone(),
-            None => Prior::from_points(&points)?,
+            None => Prior::from_points(points, self.covariance.structure())?,
         };
-        let before = Posterior::before(prior.clone(), self.components)?;
+        let belief = Belief {
+            prior,
+            covariance: self.covariance,
+            concentration: self.concentration,
+        };
+        let before = Posterior::before(belief.clone(), self.components)?;
         points.expect_dimension(before.dimension())?;
-        let learner =
-            VariationalBayes { before: before.translated(&-&points.origin) };
+        let before = before.translated(&-&points.origin);
+        Ok((belief, VariationalBayes { before }))
+    }
+
+    fn fit_points(&self, points: Points) -> Result<VbFit> {
+        self.search.check(self.components, &points)?;
+        let (belief, learner) = self.learner(&points)?;
+        let structure = self.covariance.structure();
         let Best { run, ends } = match &self.search.start {
             Start::Means(means) => {
                 let first = learner.with_means(means, &points)?;
                 self.search.best(&learner, &points, |_| Ok(first.clone()))?
             }
+            Start::Responsibilities(r) => {
+                let shares = shares(&points, r, structure != Structure::Dense)?;
+                let first = learner.m_step(&Summary::of(shares), 0)?;
+                self.search.best(&learner, &points, |_| Ok(first.clone()))?
+            }
             start => {
                 let spread = spread(learner.component(), &points)?;
                 self.search.best(&learner, &points, |rng| {
-                    let mixture =
-                        start.mixture(self.components, &points, &spread, rng)?;
-                    learner.m_step(&e_step(&mixture.scores(), &points)?, 0)
+                    let of = (self.components, self.covariance);
+                    let mixture = start.mixture(of, &points, &spread, rng)?;
+                    let scores = mixture.scores_for(structure);
+                    learner.m_step(&e_step(&scores, &points)?, 0)
                 })?
             }
         };
-        let found = run.model.translated(&points.origin);
-        let (weights, components) =
-            (found.weights().clone(), found.components().to_vec());
         Ok(VbFit {
-            posterior: Posterior::of(prior, weights, components),
+            posterior: relative_to(run.model, belief, &points.origin),
             converged: run.converged,
             iterations: run.iterations,
             trace: run.trace,
             restarts: ends,
         })
     }
+}
+
+/// The posterior in the data's own coordinates, with the belief as it was given (there and back its
+/// m₀ may have lost digits).
+fn relative_to(
+    posterior: Posterior,
+    belief: Belief,
+    origin: &DVector<f64>,
+) -> Posterior {
+    let moved = posterior.translated(origin);
+    Posterior::of(belief, moved.weights().clone(), moved.components().to_vec())
 }
 
 /// What is believed before the data, in coordinates relative to the points' origin.
@@ -177,7 +240,18 @@ impl Learner for VariationalBayes {
     }
 
     fn m_step(&self, summary: &Summary, iteration: usize) -> Result<Posterior> {
-        let updated = self.before.updated(summary.components());
+        let updated = match self.before.concentration() {
+            Concentration::Dirichlet => self.before.updated(summary.components()),
+            Concentration::DirichletProcess { alpha } => {
+                let shares = summary.components();
+                let counts = shares.iter().map(Moments::count);
+                let counts = DVector::from_iterator(shares.len(), counts);
+                let order = StickBreaking::best_order(&counts, alpha);
+                let shares: Vec<_> =
+                    order.iter().map(|&k| shares[k].clone()).collect();
+                self.before.updated(&shares)
+            }
+        };
         updated.map_err(|fault| at(fault, iteration))
     }
 }
@@ -200,7 +274,7 @@ impl VariationalBayes {
             })
             .collect::<Result<_>>()?;
         Ok(Posterior::of(
-            before.prior().clone(),
+            before.belief().clone(),
             before.weights().clone(),
             components,
         ))

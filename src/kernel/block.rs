@@ -1,7 +1,7 @@
 use nalgebra::{DMatrix, DMatrixView, DVector};
 use rayon::prelude::*;
 
-use crate::math::Cholesky;
+use crate::math::{Cholesky, Structured};
 use crate::{Error, Result};
 
 use super::Points;
@@ -11,27 +11,42 @@ pub(crate) const BLOCK: usize = 256;
 
 /// How many blocks make up work enough to hand to another thread: some tenths of a
 /// millisecond, where handing over takes some hundredths.
-pub(crate) fn grain(components: usize, dimension: usize) -> usize {
-    let work = BLOCK * components * (dimension * dimension + 8);
+pub(crate) fn grain(scores: &[Score]) -> usize {
+    let of_point = |score: &Score| {
+        let d = score.mean.len();
+        8 + if score.whitener.is_diagonal() { d } else { d * d }
+    };
+    let work = BLOCK * scores.iter().map(of_point).sum::<usize>();
     ((1 << 18) / work).max(1)
+}
+
+/// How fast a density falls far from its centre.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tails {
+    Gaussian,
+    /// Student-t with ν degrees of freedom, in the distance ‖y‖.
+    Joint(f64),
+    /// Student-t with ν degrees of freedom, in each coordinate of y by itself.
+    Each(f64),
 }
 
 /// A component's score, `offset − ½ ‖A (x − m)‖²` as a function of x, with A lower triangular.
 ///
 /// For a Gaussian component it is ln π + ln N(x | μ, Σ), with A = L⁻¹; other learners put other
 /// numbers in the same three places. A Student-t component with ν degrees of freedom has
-/// `offset − ½ (ν + D) ln(1 + ‖A (x − m)‖²/ν)`, whose limit for ν → ∞ is the Gaussian's.
+/// `offset − ½ (ν + D) ln(1 + ‖A (x − m)‖²/ν)`, whose limit for ν → ∞ is the Gaussian's; one with
+/// independent coordinates y = A (x − m) has `offset − ½ (ν + 1) Σⱼ ln(1 + yⱼ²/ν)`. A diagonal A
+/// costs D operations a point where a dense one costs D²/2.
 #[derive(Debug, Clone)]
 pub(crate) struct Score {
     pub offset: f64,
     /// m, length D.
     pub mean: DVector<f64>,
     /// A, lower triangular, D×D.
-    pub whitener: DMatrix<f64>,
+    pub whitener: Structured,
     /// A⁻¹, lower triangular, D×D.
-    pub unwhitener: DMatrix<f64>,
-    /// ν; infinite for a Gaussian.
-    pub degrees: f64,
+    pub unwhitener: Structured,
+    pub tails: Tails,
 }
 
 impl Score {
@@ -42,28 +57,41 @@ impl Score {
         factor: &Cholesky,
         scale: f64,
     ) -> Self {
-        Score::whitened(offset, mean, (&factor.whitener(), factor.l()), scale)
+        let white = (&factor.inverse_root(), factor.root());
+        Score::whitened(offset, mean, white, scale)
     }
 
     /// The same where L⁻¹ and L are at hand.
     pub fn whitened(
         offset: f64,
         mean: DVector<f64>,
-        (whitener, l): (&DMatrix<f64>, &DMatrix<f64>),
+        (whitener, l): (&Structured, &Structured),
         scale: f64,
     ) -> Self {
         Score {
             offset,
             mean,
-            whitener: whitener * scale,
-            unwhitener: l / scale,
-            degrees: f64::INFINITY,
+            whitener: whitener.scaled(scale),
+            unwhitener: l.scaled(1.0 / scale),
+            tails: Tails::Gaussian,
         }
     }
 
-    /// The same with Student-t tails.
-    pub fn with_degrees(self, degrees: f64) -> Self {
-        Score { degrees, ..self }
+    /// The same with other tails.
+    pub fn with_tails(self, tails: Tails) -> Self {
+        Score { tails, ..self }
+    }
+
+    /// The same with all D² entries of A, for those who need what it makes of them.
+    pub fn dense(self) -> Self {
+        if !self.whitener.is_diagonal() {
+            return self;
+        }
+        Score {
+            whitener: self.whitener.dense().clone().into(),
+            unwhitener: self.unwhitener.dense().clone().into(),
+            ..self
+        }
     }
 }
 
@@ -118,24 +146,33 @@ impl Block {
             {
                 *v = x - score.mean[j];
             }
-            for i in j..d {
-                let a = score.whitener[(i, j)];
+            let column = |i: usize| match &score.whitener {
+                Structured::Dense(a) => a[(i, j)],
+                Structured::Diagonal { diagonal, .. } => diagonal[j],
+            };
+            let last = if score.whitener.is_diagonal() { j + 1 } else { d };
+            for i in j..last {
+                let a = column(i);
                 let y = &mut residuals[i * rows..(i + 1) * rows];
                 y.iter_mut().zip(difference.iter()).for_each(|(y, v)| *y += a * v);
             }
         }
         let values = &mut self.responsibilities[k * rows..(k + 1) * rows];
-        for y in residuals.chunks_exact(rows) {
-            values.iter_mut().zip(y).for_each(|(s, y)| *s += y * y);
+        let distances = residuals.chunks_exact(rows);
+        match score.tails {
+            Tails::Each(nu) => distances.for_each(|y| {
+                values.iter_mut().zip(y).for_each(|(s, y)| *s += (y * y / nu).ln_1p())
+            }),
+            _ => distances.for_each(|y| {
+                values.iter_mut().zip(y).for_each(|(s, y)| *s += y * y)
+            }),
         }
-        if score.degrees.is_infinite() {
-            values.iter_mut().for_each(|s| *s = score.offset - 0.5 * *s);
-        } else {
-            let half = 0.5 * (score.degrees + d as f64);
-            values.iter_mut().for_each(|s| {
-                *s = score.offset - half * (*s / score.degrees).ln_1p()
-            });
-        }
+        let fall = |s: f64| match score.tails {
+            Tails::Gaussian => 0.5 * s,
+            Tails::Joint(nu) => 0.5 * (nu + d as f64) * (s / nu).ln_1p(),
+            Tails::Each(nu) => 0.5 * (nu + 1.0) * s,
+        };
+        values.iter_mut().for_each(|s| *s = score.offset - fall(*s));
     }
 
     /// Log-sum-exp along each row, and the scores into responsibilities. A row whose scores are
@@ -207,7 +244,7 @@ pub(crate) fn map_blocks<T: Send>(
     let points = points.about(DVector::zeros(d));
     (0..points.len().div_ceil(BLOCK))
         .into_par_iter()
-        .with_min_len(grain(scores.len(), d))
+        .with_min_len(grain(scores))
         .map(|b| read(Block::new(scores, &points, b * BLOCK)))
         .collect::<Vec<_>>() // in order, so that the first fault is always the same one
         .into_iter()

@@ -5,6 +5,6 @@ mod block;
 mod points;
 
 pub(crate) use block::{
-    BLOCK, Block, Score, grain, log_densities, most_probable, responsibilities,
+    BLOCK, Block, Score, Tails, grain, log_densities, most_probable, responsibilities,
 };
 pub(crate) use points::Points;

@@ -65,9 +65,15 @@ impl<'a> Points<'a> {
         self.x.row(n).transpose() - &self.origin
     }
 
-    /// Count, mean and scatter of all points, in coordinates relative to the origin.
-    pub fn moments(&self) -> Result<Moments> {
-        let mut moments = Moments::about(DVector::zeros(self.dimension()));
+    /// Count, mean and scatter of all points (or only its diagonal), in coordinates relative to
+    /// the origin.
+    pub fn moments(&self, diagonal: bool) -> Result<Moments> {
+        let origin = DVector::zeros(self.dimension());
+        let mut moments = if diagonal {
+            Moments::diagonal_about(origin)
+        } else {
+            Moments::about(origin)
+        };
         for n in 0..self.len() {
             let row = self.row(n).transpose();
             moments.push(row.as_view(), self.weight(n))?;

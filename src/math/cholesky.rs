@@ -1,5 +1,6 @@
 use nalgebra::{DMatrix, DVector};
 
+use crate::math::Structured;
 use crate::{Error, Result};
 
 /// Entries that mirror each other may differ by this much, relative to the diagonal's size.
@@ -21,7 +22,7 @@ const SYMMETRY: f64 = 1e-8;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cholesky {
-    l: DMatrix<f64>,
+    l: Structured,
 }
 
 impl Cholesky {
@@ -59,26 +60,55 @@ impl Cholesky {
         }
         match nalgebra::Cholesky::new(matrix.clone()) {
             Some(factor) if factor.l_dirty().iter().all(|v| v.is_finite()) => {
-                Ok(Cholesky { l: factor.unpack() })
+                Ok(Cholesky { l: factor.unpack().into() })
             }
             _ => Err(fault("is not positive definite".to_string())),
         }
     }
 
+    /// Of a matrix that may be kept as its diagonal, as its factor then is.
+    pub(crate) fn of(matrix: &Structured, what: &str) -> Result<Self> {
+        let Structured::Diagonal { diagonal, .. } = matrix else {
+            return Cholesky::new(matrix.dense(), what);
+        };
+        let fault = |reason: String| Error::NotPositiveDefinite {
+            what: what.to_string(),
+            reason,
+        };
+        match diagonal.iter().position(|v| !(v.is_finite() && *v > 0.0)) {
+            None if diagonal.is_empty() => {
+                Err(Error::shape(what, "square, with at least one row", "0×0"))
+            }
+            None => Ok(Cholesky { l: diagonal.map(f64::sqrt).into() }),
+            Some(i) => {
+                Err(fault(format!("holds {} at row {i}, column {i}", diagonal[i])))
+            }
+        }
+    }
+
     /// L, lower triangular, D×D.
     pub fn l(&self) -> &DMatrix<f64> {
+        self.l.dense()
+    }
+
+    /// L, in its structure.
+    pub(crate) fn root(&self) -> &Structured {
         &self.l
     }
 
     /// The factor of G Gᵀ for a square G, without squaring it: more digits than the product has.
-    pub(crate) fn of_square(root: &DMatrix<f64>) -> Self {
-        // nalgebra's R has a positive diagonal.
-        Cholesky { l: root.transpose().qr().r().transpose() }
+    pub(crate) fn of_square(root: &Structured) -> Self {
+        let l = match root {
+            // nalgebra's R has a positive diagonal.
+            Structured::Dense(g) => g.transpose().qr().r().transpose().into(),
+            Structured::Diagonal { diagonal, .. } => diagonal.abs().into(),
+        };
+        Cholesky { l }
     }
 
     /// The factor of s Σ, s > 0.
     pub(crate) fn scaled(&self, s: f64) -> Self {
-        Cholesky { l: &self.l * s.sqrt() }
+        Cholesky { l: self.l.scaled(s.sqrt()) }
     }
 
     /// ln det Σ.
@@ -91,13 +121,30 @@ impl Cholesky {
     /// # Panics
     /// If `v` does not have D entries.
     pub fn whiten(&self, v: &DVector<f64>) -> DVector<f64> {
-        self.l.solve_lower_triangular(v).expect("L has a positive diagonal")
+        match &self.l {
+            Structured::Dense(l) => {
+                l.solve_lower_triangular(v).expect("L has a positive diagonal")
+            }
+            Structured::Diagonal { diagonal, .. } => v.component_div(diagonal),
+        }
     }
 
     /// L⁻¹, lower triangular, D×D: for whitening many vectors.
     pub fn whitener(&self) -> DMatrix<f64> {
-        let identity = DMatrix::identity(self.l.nrows(), self.l.nrows());
-        self.l.solve_lower_triangular(&identity).expect("L has a positive diagonal")
+        self.inverse_root().dense().clone()
+    }
+
+    /// L⁻¹, in its structure.
+    pub(crate) fn inverse_root(&self) -> Structured {
+        match &self.l {
+            Structured::Dense(l) => l
+                .solve_lower_triangular(&DMatrix::identity(l.nrows(), l.nrows()))
+                .expect("L has a positive diagonal")
+                .into(),
+            Structured::Diagonal { diagonal, .. } => {
+                diagonal.map(|sd| 1.0 / sd).into()
+            }
+        }
     }
 }
 
@@ -106,6 +153,14 @@ pub(crate) fn square(root: &DMatrix<f64>) -> DMatrix<f64> {
     let mut product = root * root.transpose();
     product.fill_upper_triangle_with_lower_triangle();
     product
+}
+
+/// G Gᵀ, in G's structure.
+pub(crate) fn squared(root: &Structured) -> Structured {
+    match root {
+        Structured::Dense(g) => square(g).into(),
+        Structured::Diagonal { diagonal, .. } => diagonal.map(|g| g * g).into(),
+    }
 }
 
 #[cfg(test)]
@@ -141,7 +196,7 @@ mod tests {
     #[test]
     fn a_product_is_factored_without_multiplying() {
         let g = dmatrix![1.0, -2.0, 0.5; -0.3, -1.0, 0.2; 4.0, 0.1, -3.0];
-        let factor = Cholesky::of_square(&g);
+        let factor = Cholesky::of_square(&g.clone().into());
         assert!(factor.l().diagonal().iter().all(|d| *d > 0.0));
         let product = &g * g.transpose();
         assert_relative_eq!(
@@ -155,8 +210,28 @@ mod tests {
         let thin = dmatrix![1.0, 0.0; 1.0, 1e-10];
         assert!(Cholesky::new(&(&thin * thin.transpose()), "G Gᵀ").is_err());
         let exact = 2.0 * 1e-10_f64.ln();
-        let log_det = Cholesky::of_square(&thin).log_det();
+        let log_det = Cholesky::of_square(&thin.into()).log_det();
         assert_relative_eq!(log_det, exact, max_relative = 1e-6);
+    }
+
+    #[test]
+    fn a_diagonal_has_the_factor_of_the_matrix_that_it_stands_for() {
+        let variances = dvector![4.0, 2.0, 0.25];
+        let plain = Cholesky::new(&DMatrix::from_diagonal(&variances), "Σ").unwrap();
+        let factor = Cholesky::of(&variances.clone().into(), "Σ").unwrap();
+        assert!(factor.root().is_diagonal() && factor.inverse_root().is_diagonal());
+        assert_eq!(factor.l(), plain.l());
+        assert_eq!(factor.whitener(), plain.whitener());
+        assert_eq!(factor.log_det(), plain.log_det());
+        let v = dvector![1.0, -2.0, 3.0];
+        assert_eq!(factor.whiten(&v), plain.whiten(&v));
+        let signed: Structured = dvector![2.0, -2f64.sqrt(), 0.5].into();
+        let of_square = Cholesky::of_square(&signed);
+        assert_relative_eq!(of_square.l(), plain.l(), epsilon = 1e-15);
+        assert!(squared(&signed).is_diagonal());
+        for bad in [dvector![1.0, 0.0], dvector![f64::NAN], dvector![-1.0]] {
+            assert!(Cholesky::of(&bad.into(), "Σ").is_err());
+        }
     }
 
     #[test]

@@ -5,16 +5,18 @@ mod cholesky;
 mod log_sum_exp;
 mod rng;
 mod special;
+mod structured;
 mod sum;
 
 pub use cholesky::Cholesky;
-pub(crate) use cholesky::square;
+pub(crate) use cholesky::{square, squared};
 pub use log_sum_exp::log_sum_exp;
 pub use rng::{Rng, rng, rng_stream};
 pub use special::{digamma, ln_gamma, ln_multivariate_gamma};
 pub(crate) use special::{
     digamma_difference, ln_gamma_bend, ln_gamma_ratio, stein_loss,
 };
+pub(crate) use structured::Structured;
 pub use sum::Sum;
 
 /// ln 2π, the constant of every Gaussian's log density.

@@ -3,20 +3,12 @@ use std::fmt;
 use nalgebra::{DMatrix, DMatrixView, DVector};
 use serde::{Deserialize, Serialize};
 
-use super::sample_labelled;
-use crate::distribution::{Gaussian, check_weights};
+use super::{Covariance, sample_labelled};
+use crate::distribution::{Gaussian, Structure, check_weights};
 use crate::finite::check_finite;
 use crate::kernel::{Score, log_densities, most_probable, responsibilities};
+use crate::math::Structured;
 use crate::{Error, Result};
-
-/// The shape that the components' covariances share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Covariance {
-    /// Each component has a D×D covariance of its own: D(D+1)/2 parameters each.
-    #[default]
-    Full,
-}
 
 /// A mixture of K Gaussians in D dimensions: p(x) = Σₖ πₖ N(x | μₖ, Σₖ) (PRML 9.7).
 ///
@@ -50,12 +42,12 @@ pub struct GaussianMixture {
 struct Parts {
     weights: DVector<f64>,
     means: DMatrix<f64>,
-    covariances: Vec<DMatrix<f64>>,
+    covariances: Vec<Structured>,
     shape: Covariance,
 }
 
 impl GaussianMixture {
-    /// From the weights (K), the means (K×D) and the covariances (K of D×D).
+    /// From the weights (K), the means (K×D) and the covariances (K of D×D), of full shape.
     ///
     /// # Errors
     /// If the shapes disagree, a weight is negative, the weights do not sum to 1 (to 1e-9), a mean
@@ -64,6 +56,20 @@ impl GaussianMixture {
         weights: DVector<f64>,
         means: DMatrix<f64>,
         covariances: Vec<DMatrix<f64>>,
+    ) -> Result<Self> {
+        GaussianMixture::with_shape(weights, means, covariances, Covariance::Full)
+    }
+
+    /// The same where the covariances have a shape together, which [`GaussianMixture::parameter_count`]
+    /// and with it the criteria depend on.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::new`]; also if a covariance is not exactly of that shape.
+    pub fn with_shape(
+        weights: DVector<f64>,
+        means: DMatrix<f64>,
+        covariances: Vec<DMatrix<f64>>,
+        shape: Covariance,
     ) -> Result<Self> {
         let k = weights.len();
         if k == 0 {
@@ -90,7 +96,8 @@ impl GaussianMixture {
         }
         check_weights(&weights)?;
         check_finite(&means.as_view(), "the matrix of means")?;
-        let components = covariances
+        let components = shape
+            .keep(covariances)?
             .into_iter()
             .enumerate()
             .map(|(k, sigma)| {
@@ -98,14 +105,18 @@ impl GaussianMixture {
                 Gaussian::named(means.row(k).transpose(), sigma, &what)
             })
             .collect::<Result<_>>()?;
-        Ok(GaussianMixture { weights, means, components, shape: Covariance::Full })
+        Ok(GaussianMixture { weights, means, components, shape })
     }
 
-    /// From weights that sum to 1 and as many components of one dimension.
-    pub(crate) fn of(weights: DVector<f64>, components: Vec<Gaussian>) -> Self {
+    /// From weights that sum to 1 and as many components of one dimension and this shape.
+    pub(crate) fn of(
+        weights: DVector<f64>,
+        components: Vec<Gaussian>,
+        shape: Covariance,
+    ) -> Self {
         let (k, d) = (components.len(), components[0].dimension());
         let means = DMatrix::from_fn(k, d, |k, j| components[k].mean()[j]);
-        GaussianMixture { weights, means, components, shape: Covariance::Full }
+        GaussianMixture { weights, means, components, shape }
     }
 
     /// π, length K.
@@ -146,13 +157,11 @@ impl GaussianMixture {
         self.means.ncols()
     }
 
-    /// How many numbers can be chosen freely: K − 1 weights, K·D means and K·D(D+1)/2 covariances.
+    /// How many numbers can be chosen freely: K − 1 weights, K·D means and the covariances'
+    /// [`Covariance::parameter_count`].
     pub fn parameter_count(&self) -> usize {
         let (k, d) = (self.component_count(), self.dimension());
-        let covariance = match self.shape {
-            Covariance::Full => k * d * (d + 1) / 2,
-        };
-        k - 1 + k * d + covariance
+        k - 1 + k * d + self.shape.parameter_count(k, d)
     }
 
     /// ln p(xₙ) of every row of `x` (N×D), length N.
@@ -240,6 +249,16 @@ impl GaussianMixture {
             .collect()
     }
 
+    /// The same for a fit of components of this structure, which may need more of the points than
+    /// diagonal components would.
+    pub(crate) fn scores_for(&self, structure: Structure) -> Vec<Score> {
+        let scores = self.scores().into_iter();
+        match structure {
+            Structure::Dense => scores.map(Score::dense).collect(),
+            Structure::Diagonal | Structure::Spherical => scores.collect(),
+        }
+    }
+
     /// Every mean moved by `shift` (length D).
     pub(crate) fn translated(mut self, shift: &DVector<f64>) -> Self {
         for mut row in self.means.row_iter_mut() {
@@ -272,20 +291,25 @@ impl TryFrom<Parts> for GaussianMixture {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let mixture =
-            GaussianMixture::new(parts.weights, parts.means, parts.covariances)?;
-        Ok(GaussianMixture { shape: parts.shape, ..mixture })
+        let covariances =
+            parts.covariances.iter().map(|c| c.dense().clone()).collect();
+        GaussianMixture::with_shape(
+            parts.weights,
+            parts.means,
+            covariances,
+            parts.shape,
+        )
     }
 }
 
 impl From<GaussianMixture> for Parts {
     fn from(mixture: GaussianMixture) -> Self {
         let covariances =
-            mixture.components.iter().map(|c| c.covariance().clone()).collect();
+            mixture.components.iter().map(|c| c.structured_covariance().clone());
         Parts {
             weights: mixture.weights,
             means: mixture.means,
-            covariances,
+            covariances: covariances.collect(),
             shape: mixture.shape,
         }
     }

@@ -7,11 +7,13 @@ use rand::distr::weighted::WeightedIndex;
 
 use crate::distribution::rows;
 
+mod covariance;
 mod gaussian;
 mod parts;
 mod student_t;
 
-pub use gaussian::{Covariance, GaussianMixture};
+pub use covariance::Covariance;
+pub use gaussian::GaussianMixture;
 pub use student_t::StudentTMixture;
 
 /// `n` points of dimension `d`, and the component that each came from: the label first, then the point.

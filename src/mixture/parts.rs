@@ -29,7 +29,7 @@ impl GaussianMixture {
         let components =
             order.iter().map(|&k| self.components()[k].clone()).collect();
         let weights = DVector::from_fn(order.len(), |i, _| self.weights()[order[i]]);
-        GaussianMixture::of(weights, components)
+        GaussianMixture::of(weights, components, self.shape())
     }
 
     /// The mixture of the chosen `columns` alone, in the order given (PRML 2.98).
@@ -39,12 +39,15 @@ impl GaussianMixture {
     pub fn marginal(&self, columns: &[usize]) -> Result<Self> {
         self.check_columns(columns)?;
         let part = |component: &Gaussian| {
-            let sigma = component.covariance();
-            let sigma = sigma.select_rows(columns).select_columns(columns);
-            Gaussian::new(component.mean().select_rows(columns), sigma)
+            let sigma = component.structured_covariance().select(columns);
+            Gaussian::named(
+                component.mean().select_rows(columns),
+                sigma,
+                "a marginal covariance",
+            )
         };
         let components = self.components().iter().map(part).collect::<Result<_>>()?;
-        Ok(GaussianMixture::of(self.weights().clone(), components))
+        Ok(GaussianMixture::of(self.weights().clone(), components, self.shape()))
     }
 
     /// The mixture of the other columns, in their order, if the chosen `columns` have these
@@ -102,6 +105,12 @@ impl GaussianMixture {
             .iter()
             .zip(known.components())
             .map(|(whole, known)| {
+                let what = "a conditional covariance";
+                let covariance = whole.structured_covariance();
+                if covariance.is_diagonal() {
+                    let mean = whole.mean().select_rows(&rest);
+                    return Gaussian::named(mean, covariance.select(&rest), what);
+                }
                 let across =
                     whole.covariance().select_rows(columns).select_columns(&rest);
                 let inside =
@@ -110,14 +119,10 @@ impl GaussianMixture {
                 let v = known.factor().whitener() * across;
                 let shift = known.factor().whiten(&(values - known.mean()));
                 let mean = whole.mean().select_rows(&rest) + v.tr_mul(&shift);
-                Gaussian::named(
-                    mean,
-                    inside - v.tr_mul(&v),
-                    "a conditional covariance",
-                )
+                Gaussian::named(mean, inside - v.tr_mul(&v), what)
             })
             .collect::<Result<_>>()?;
-        Ok(GaussianMixture::of(&weights / weights.sum(), components))
+        Ok(GaussianMixture::of(&weights / weights.sum(), components, self.shape()))
     }
 
     fn check_columns(&self, columns: &[usize]) -> Result<()> {

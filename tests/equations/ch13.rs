@@ -240,7 +240,7 @@ fn collapsed_bound() {
     assert_relative_eq!(collapsed, terms, max_relative = 1e-12);
     assert!(p.q.elbo_with(&p.x, &p.r).unwrap() < collapsed - 0.1);
     // The pieces: the penalty is divergences, and the rest the normaliser of the scores.
-    let kl = p.q.weights().kl(&p.prior.dirichlet(3).unwrap()).unwrap()
+    let kl = p.q.weights().kl(&p.prior.dirichlet(3).unwrap().into()).unwrap()
         + p.q
             .components()
             .iter()
