@@ -57,6 +57,41 @@ pub(crate) struct Run<M> {
     pub reseeded: Vec<Reseeded>,
 }
 
+impl<M> From<M> for Run<M> {
+    fn from(start: M) -> Self {
+        Run {
+            model: start,
+            converged: false,
+            iterations: 0,
+            trace: Vec::new(),
+            penalty: 0.0,
+            reseeded: Vec::new(),
+        }
+    }
+}
+
+impl<M> Run<M> {
+    /// Goes on to the model that the M-step makes of these shares.
+    fn update<L: Learner<Model = M>>(
+        &mut self,
+        learner: &L,
+        summary: &Summary,
+    ) -> Result<()> {
+        self.iterations += 1;
+        self.model = learner.m_step(summary, self.iterations)?;
+        let iteration = self.iterations;
+        let moved = learner.reseeded(&self.model).iter();
+        self.reseeded
+            .extend(moved.map(|&component| Reseeded { iteration, component }));
+        Ok(())
+    }
+
+    /// Whether the last update put a component elsewhere.
+    fn may_have_fallen(&self) -> bool {
+        self.reseeded.last().is_some_and(|r| r.iteration == self.iterations)
+    }
+}
+
 /// Alternates E-step and M-step from `model` until the gain is small or the updates
 /// run out.
 ///
@@ -66,45 +101,31 @@ pub(crate) struct Run<M> {
 // ANCHOR: climb
 pub(crate) fn climb<L: Learner>(
     learner: &L,
-    mut model: L::Model,
+    start: L::Model,
     points: &Points,
     search: &Search,
 ) -> Result<Run<L::Model>> {
-    let mut trace: Vec<f64> = Vec::new();
-    let mut reseeded: Vec<Reseeded> = Vec::new();
-    let mut converged = false;
+    let mut run = Run::from(start);
     loop {
-        let summary = e_step(&learner.scores(&model), points)?;
-        let penalty = learner.penalty(&model);
-        let penalised: f64 = penalty.iter().sum();
-        let objective = summary.log_likelihood + penalised;
-        let iterations = trace.len();
-        check_number(objective, iterations)?;
-        let moved = learner.reseeded(&model).iter();
-        reseeded.extend(
-            moved.map(|&component| Reseeded { iteration: iterations, component }),
-        );
-        let fell = reseeded.last().is_some_and(|r| r.iteration == iterations);
-        if let (Some(&before), false) = (trace.last(), fell) {
+        let summary = e_step(&learner.scores(&run.model), points)?;
+        let penalty = learner.penalty(&run.model);
+        run.penalty = penalty.iter().sum();
+        let objective = summary.log_likelihood + run.penalty;
+        check_number(objective, run.iterations)?;
+        if let Some(&before) = run.trace.last()
+            && !run.may_have_fallen()
+        {
             let size =
                 summary.magnitude + penalty.iter().map(|p| p.abs()).sum::<f64>();
-            check_climb(before, objective, ROUNDING * size, iterations)?;
+            check_climb(before, objective, ROUNDING * size, run.iterations)?;
             let gain = (objective - before) / points.total;
-            converged = search.tolerance > 0.0 && gain < search.tolerance;
+            run.converged = search.tolerance > 0.0 && gain < search.tolerance;
         }
-        trace.push(objective);
-        if converged || iterations == search.max_iterations {
-            let penalty = penalised;
-            return Ok(Run {
-                model,
-                converged,
-                iterations,
-                trace,
-                penalty,
-                reseeded,
-            });
+        run.trace.push(objective);
+        if run.converged || run.iterations == search.max_iterations {
+            return Ok(run);
         }
-        model = learner.m_step(&summary, iterations + 1)?;
+        run.update(learner, &summary)?;
     }
 }
 // ANCHOR_END: climb
