@@ -12,7 +12,10 @@ const CLOSE: f64 = 0.01;
 /// A mixture of seven clusters in the plane, no two of them alike; `apart` multiplies
 /// the distances between their means.
 fn seven(apart: f64) -> Result<GaussianMixture> {
-    let sigma = |a: f64, b: f64, correlation: f64| dmatrix![a * a, a * b * correlation; a * b * correlation, b * b];
+    let sigma = |a: f64, b: f64, correlation: f64| {
+        let both = a * b * correlation;
+        dmatrix![a * a, both; both, b * b]
+    };
     let means = dmatrix![
         0.0, 0.0; 6.0, 1.0; 2.5, 5.0; 9.0, 6.0; -4.0, 5.0; 5.0, -4.5; 11.0, -2.0
     ];
@@ -251,7 +254,7 @@ fn main() -> Result<()> {
         .collect();
     save_grid("ch06-ends", 1, &panels)?;
 
-    // The commonest of the wrong peaks that K-means starts lead to, and a seed for it.
+    // The commonest of the wrong peaks that K-means starts lead to.
     let mut wrong: Vec<f64> = fits[2].restarts.iter().flatten().copied().collect();
     wrong.retain(|end| top - end > CLOSE);
     let same =

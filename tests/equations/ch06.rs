@@ -81,7 +81,7 @@ fn hard_limit() {
     }
 }
 
-/// Both bounds hold at every σ, and both are needed: with all the weight on the nearest
+/// Both bounds hold at every σ, and both are needed: with all weight on the nearest
 /// means the lower one is almost reached, with hardly any there the upper one.
 #[test]
 fn distortion_limit() {
