@@ -132,6 +132,7 @@ pub(crate) fn share_of_volume(k: usize, d: usize) -> f64 {
 }
 
 /// Equal weights, these means (K×D), and `shrink`·Σ̂ for every component.
+// ANCHOR: alike
 fn alike(
     means: DMatrix<f64>,
     spread: &Cholesky,
@@ -154,6 +155,7 @@ fn alike(
         shape,
     ))
 }
+// ANCHOR_END: alike
 
 /// K different rows of positive weight.
 fn random_points(k: usize, points: &Points, rng: &mut Rng) -> Result<Vec<usize>> {
@@ -171,6 +173,7 @@ fn random_points(k: usize, points: &Points, rng: &mut Rng) -> Result<Vec<usize>>
 }
 
 /// K rows by k-means++; `white` holds the points in units of the spread.
+// ANCHOR: plus_plus
 fn plus_plus(
     k: usize,
     points: &Points,
@@ -196,6 +199,7 @@ fn plus_plus(
     }
     Ok(rows)
 }
+// ANCHOR_END: plus_plus
 
 /// The centres (in units of the spread) that Lloyd's iteration reaches from `centres`: each point
 /// goes to the nearest one, and each centre to the mean of its points, until no point changes its
@@ -205,6 +209,7 @@ fn lloyd(
     points: &Points,
     white: &[DVector<f64>],
 ) -> Vec<DVector<f64>> {
+    // ANCHOR: lloyd
     let nearest = |y: &DVector<f64>, centres: &[DVector<f64>]| {
         let distance = |c: &DVector<f64>| (y - c).norm_squared();
         (1..centres.len()).fold(0, |best, k| {
@@ -230,6 +235,7 @@ fn lloyd(
             }
         }
     }
+    // ANCHOR_END: lloyd
     centres
 }
 
