@@ -19,3 +19,4 @@ mod ch12;
 mod ch13;
 mod ch14;
 mod ch15;
+mod ch16;
