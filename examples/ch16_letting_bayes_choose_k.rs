@@ -5,17 +5,14 @@ use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use mixtures::plot::{Chart, Colour, Legend, save_row};
 use mixtures::rand::RngExt;
 use mixtures::{
-    Dirichlet, Em, GaussianMixture, Moments, Posterior, Prior, Result, Vb, data,
+    Dirichlet, Em, GaussianMixture, Moments, Posterior, Prior, Result, Start, Vb,
+    data,
 };
 
 // ANCHOR: in_use
-/// N_k of each component, and how many components have more than half a point.
-fn counts(q: &Posterior) -> Vec<f64> {
-    q.alpha().iter().map(|alpha| alpha - q.prior().alpha0).collect()
-}
-
+/// How many components have half a point or more.
 fn in_use(q: &Posterior) -> usize {
-    counts(q).iter().filter(|count| **count > 0.5).count()
+    q.counts().iter().filter(|count| **count >= 0.5).count()
 }
 // ANCHOR_END: in_use
 
@@ -42,23 +39,23 @@ fn six_to_two() -> Result<()> {
     let start = Vb::new(6).seed(7).max_iterations(0);
     let mut q = start.fit(&x)?.posterior;
     let prior = q.prior().clone(); // Prior::from_data: α₀ is 0.01
-    let mut path = vec![(counts(&q), q.elbo(&x)?)];
+    let mut path = vec![(q.counts(), q.elbo(&x)?)];
     for _ in 0..140 {
         let r = q.responsibilities(&x)?;
         q = Posterior::from_responsibilities(&prior, &x, &r)?;
-        path.push((counts(&q), q.elbo(&x)?));
+        path.push((q.counts(), q.elbo(&x)?));
     }
     // ANCHOR_END: watch
     println!("# Six to two");
     println!("update    N_1    N_2    N_3    N_4    N_5    N_6           F");
     for update in [0, 10, 20, 30, 40, 60, 80, 100, 120, 140] {
         let (counts, bound) = &path[update];
-        let shares = row(counts, 7, |n| format!("{n:.1}"));
+        let shares = row(counts.as_slice(), 7, |n| format!("{n:.1}"));
         println!("{update:6}{shares}{bound:12.2}");
     }
     println!("\n# What is left of a dead component");
     let dead = 3;
-    println!("N_4 below 1e-12: {}", counts(&q)[dead].abs() < 1e-12);
+    println!("N_4 below 1e-12: {}", q.counts()[dead].abs() < 1e-12);
     let component = &q.components()[dead];
     let apart = component.kl(&prior.gaussian_wishart()?)?;
     println!("its divergence from the prior below 1e-12: {}", apart < 1e-12);
@@ -85,23 +82,24 @@ fn six_to_two() -> Result<()> {
 }
 
 // ANCHOR: twins
-/// N₁ before each update, for two components that share the rows of `x` alike but for
+/// N₁ after each update and the last posterior, for two components that share the rows of `x` alike but for
 /// the amount: the first has `share` of every point.
 fn twin_run(
     x: &DMatrix<f64>,
     prior: &Prior,
     share: f64,
     updates: usize,
-) -> Result<Vec<f64>> {
+) -> Result<(Vec<f64>, Posterior)> {
     let amounts = [share, 1.0 - share];
     let mut r = DMatrix::from_fn(x.nrows(), 2, |_, k| amounts[k]);
-    let mut path = Vec::new();
-    for _ in 0..=updates {
-        let q = Posterior::from_responsibilities(prior, x, &r)?;
-        path.push(counts(&q)[0]);
+    let mut q = Posterior::from_responsibilities(prior, x, &r)?;
+    let mut path = vec![q.counts()[0]];
+    for _ in 0..updates {
         r = q.responsibilities(x)?;
+        q = Posterior::from_responsibilities(prior, x, &r)?;
+        path.push(q.counts()[0]);
     }
-    Ok(path)
+    Ok((path, q))
 }
 // ANCHOR_END: twins
 
@@ -114,16 +112,25 @@ fn twins() -> Result<()> {
     let (m, p, share) = (200.0, 6.0, 0.45); // points; parameters of a component
     let (x, _) = normal.sample(200, &mut rng(16));
     println!("\n# Twins");
-    println!("           N_1 after 0       10       20       40       80      400");
+    println!(
+        "           N_1 after 0     10     20     40     80    400    apart       F   F, empty"
+    );
     let (mut near, mut far) = (
         Chart::new("update", "N_1").heading("forty updates").y_range(60.0..103.0),
         Chart::new("update", "N_1").heading("four hundred").y_range(-3.0..115.0),
     );
     for (i, alpha0) in [0.01, 1.0, 3.0, 6.0].into_iter().enumerate() {
         let prior = Prior { alpha0, ..Prior::from_data(&x)? };
-        let path = twin_run(&x, &prior, share, 400)?;
+        let (path, q) = twin_run(&x, &prior, share, 400)?;
         let at = [0, 10, 20, 40, 80, 400].map(|n| path[n]);
-        println!("alpha_0 = {alpha0:<4}{}", row(&at, 9, |n| format!("{n:.1}")));
+        println!(
+            "alpha_0 = {alpha0:<4}{:>9}{}{:9.2}{:8.1}{:10.1}",
+            format!("{:.1}", at[0]),
+            row(&at[1..], 7, |n| format!("{n:.1}")),
+            (q.means().row(0) - q.means().row(1)).norm(),
+            q.elbo(&x)?,
+            twin_run(&x, &prior, 0.0, 400)?.1.elbo(&x)?
+        );
         let rate = 1.0 + (p - 2.0 * alpha0) / m;
         let theory = (0..=40).map(|n| {
             let log_odds = (share / (1.0 - share)).ln() * rate.powi(n);
@@ -153,18 +160,18 @@ fn expected_non_empty(alpha0: f64, k: f64, n: f64) -> f64 {
 fn alpha0() -> Result<()> {
     println!("\n# The role of alpha_0");
     let x = data::faithful();
-    println!("alpha_0  expected before  in use after   N_k, sorted");
+    println!("alpha_0  expected  in use   N_k, sorted");
     for alpha0 in [0.001, 0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 100.0] {
         let prior = Prior { alpha0, ..Prior::from_data(&x)? };
         let vb = Vb::new(6).prior(prior).restarts(5).seed(7).tolerance(1e-8);
         let q = vb.fit(&x)?.posterior;
-        let mut shares = counts(&q);
+        let mut shares: Vec<f64> = q.counts().iter().copied().collect();
         shares.sort_by(|a, b| b.total_cmp(a));
         println!(
-            "{alpha0:<7}{:17.2}{:14} {}",
+            "{alpha0:<7}{:10.2}{:8}  {}",
             expected_non_empty(alpha0, 6.0, 272.0),
             in_use(&q),
-            row(&shares, 8, |n| format!("{:.2}", n.max(0.0)))
+            row(&shares, 7, |n| format!("{:.2}", n.max(0.0)))
         );
     }
     Ok(())
@@ -268,22 +275,19 @@ fn hand_over(x: &DMatrix<f64>, prior: &Prior, best: f64) -> Result<String> {
     // ANCHOR: hand_over
     let two = Vb::new(2).prior(prior.clone()).fit(x)?.posterior;
     let r = two.responsibilities(x)?.resize_horizontally(6, 0.0);
-    let mut six = Posterior::from_responsibilities(prior, x, &r)?;
-    for _ in 0..100 {
-        let r = six.responsibilities(x)?;
-        six = Posterior::from_responsibilities(prior, x, &r)?;
-    }
+    let start = Start::Responsibilities(r);
+    let six = Vb::new(6).prior(prior.clone()).start(start).fit(x)?;
     // ANCHOR_END: hand_over
     let ten = Vb::new(6).prior(prior.clone()).restarts(10).seed(7).fit(x)?;
-    let bound = six.elbo(x)?;
+    let bound = six.elbo();
     let as_high = ten.restarts.iter().flatten().filter(|end| **end > bound - 0.1);
     Ok(format!(
         "best F of the hundred = {best:.2}\n\
          F with two components in use = {bound:.2}\n\
          starts of ten others that end there = {}\n\
-         components in use after 100 updates = {}",
+         components in use at the end = {}",
         as_high.count(),
-        in_use(&six)
+        in_use(&six.posterior)
     ))
 }
 
@@ -375,14 +379,10 @@ fn pick<'a>(shares: impl Iterator<Item = &'a f64>, u: f64) -> usize {
     last
 }
 
-// ANCHOR: relabellings
-/// ln(K!/m!), with m components that are empty and alike.
+/// ln(K!/m!), which a Dirichlet always has.
 fn log_relabellings(q: &Posterior) -> f64 {
-    let k = q.component_count();
-    let empty = k - in_use(q);
-    ln_gamma(k as f64 + 1.0) - ln_gamma(empty as f64 + 1.0)
+    q.log_relabellings().expect("a Dirichlet's components can be exchanged")
 }
-// ANCHOR_END: relabellings
 
 fn all_labellings() -> Result<()> {
     println!("\n# Against the exact evidence");
