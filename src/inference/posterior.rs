@@ -231,6 +231,7 @@ impl Posterior {
     /// assert!((relabellings - (4.0 * 3.0_f64).ln()).abs() < 1e-12); // 4!/2!
     /// # Ok::<(), mixtures::Error>(())
     /// ```
+    // ANCHOR: log_relabellings
     pub fn log_relabellings(&self) -> Option<f64> {
         let k = self.component_count();
         let empty = self.counts().iter().filter(|count| **count < 0.5).count();
@@ -240,6 +241,7 @@ impl Posterior {
             Concentration::DirichletProcess { .. } => None,
         }
     }
+    // ANCHOR_END: log_relabellings
 
     /// βₖ, length K.
     pub fn beta(&self) -> &DVector<f64> {
