@@ -2,7 +2,6 @@
 //! right, and what explains the difference where it is not.
 
 use approx::assert_relative_eq;
-use mixtures::math::ln_gamma;
 use mixtures::nalgebra::{DMatrix, dmatrix};
 use mixtures::{Covariance, Em, Prior, Result, Start, Vb, data};
 use serde_json::Value;
@@ -45,43 +44,6 @@ fn em_without_its_ridge_is_the_same_in_every_shape() -> Result<()> {
     Ok(())
 }
 
-/// The same posterior; and a bound without the constants that depend on K, N and the prior:
-/// ln C(α₀), (KD/2) ln β₀, K ln B(W₀, ν₀), −(ND/2) ln 2π and (KD(D−1)/4) ln π.
-#[test]
-fn vb_is_the_same_but_for_the_constants_of_its_bound() -> Result<()> {
-    let x = data::faithful();
-    let prior = Prior { alpha0: 1.0, beta0: 0.1, nu0: 4.0, ..Prior::from_data(&x)? };
-    let ln_pi = std::f64::consts::PI.ln();
-    for theirs in recorded()["vb"].as_array().unwrap() {
-        let k = theirs["k"].as_u64().unwrap() as usize;
-        let fit = Vb::new(k)
-            .prior(prior.clone())
-            .start(Start::Responsibilities(equal_parts(&x, k)))
-            .tolerance(0.0)
-            .max_iterations(200)
-            .fit(&x)?;
-        let q = &fit.posterior;
-        for i in 0..k {
-            let same = |ours: f64, theirs: &Value| {
-                assert_relative_eq!(ours, number(theirs), max_relative = 1e-9);
-            };
-            same(q.alpha()[i], &theirs["alpha"][i]);
-            same(q.nu()[i], &theirs["nu"][i]);
-            same(q.means()[(i, 0)], &theirs["means"][i][0]);
-            same(q.means()[(i, 1)], &theirs["means"][i][1]);
-        }
-        let (n, d, kf) = (x.nrows() as f64, 2.0, k as f64);
-        let of_weights = ln_gamma(kf * prior.alpha0) - kf * ln_gamma(prior.alpha0);
-        let wishart = prior.gaussian_wishart()?.wishart().log_normaliser();
-        let dropped = of_weights + 0.5 * kf * d * prior.beta0.ln() + kf * wishart
-            - 0.5 * n * d * (2.0 * std::f64::consts::PI).ln()
-            + 0.25 * kf * d * (d - 1.0) * ln_pi;
-        let bound = number(&theirs["bound"]);
-        assert_relative_eq!(fit.elbo(), bound + dropped, max_relative = 1e-9);
-    }
-    Ok(())
-}
-
 /// A Wishart that K components share has seen all N points, and not N/K; a variance of its own
 /// has another prior than a D×D matrix, and a spherical one sees D N_k numbers.
 #[test]
@@ -92,7 +54,7 @@ fn shared_and_diagonal_precisions_count_their_points() -> Result<()> {
     let counts = |shape| -> Result<(f64, f64, f64)> {
         let start = Start::Responsibilities(equal_parts(&x, 2));
         let vb = Vb::new(2).prior(prior.clone()).covariance(shape).start(start);
-        let q = vb.tolerance(0.0).max_iterations(200).fit(&x)?.posterior;
+        let q = vb.tolerance(0.0).max_iterations(1000).fit(&x)?.posterior;
         Ok((q.nu()[0], q.counts()[0], q.counts()[1]))
     };
     assert_eq!(number(&recorded["vb_tied_nu"]).round(), 4.0 + 272.0 / 2.0);

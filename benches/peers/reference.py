@@ -57,7 +57,7 @@ def em(x, shape, means, iterations, **options):
     return fit, float(fit.score(x) * len(x))
 
 
-def vb(x, labels, k, shape="full", iterations=200, **options):
+def vb(x, labels, k, shape="full", iterations=1000, **options):
     fit = FromLabels(
         n_components=k,
         covariance_type=SHAPES[shape],
