@@ -80,6 +80,7 @@ impl Learner for MaximumPosterior {
 
     /// πₖ = (Nₖ + α₀ − 1)/(N + K(α₀ − 1)), μₖ = mₖ, Σₖ = Wₖ⁻¹/(νₖ + D + 2) (or what takes the
     /// place of D + 2 in other shapes).
+    // ANCHOR: m_step
     fn m_step(&self, summary: &Summary, iteration: usize) -> Result<GaussianMixture> {
         let shares = summary.components();
         let alpha0 = self.before.prior().alpha0;
@@ -95,4 +96,5 @@ impl Learner for MaximumPosterior {
         let total = counts.sum();
         Ok(GaussianMixture::of(counts / total, modes, posterior.shape()))
     }
+    // ANCHOR_END: m_step
 }
