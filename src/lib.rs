@@ -98,8 +98,9 @@ pub use distribution::{
 };
 pub use error::{Error, Result};
 pub use inference::{
-    Concentration, Credible, ElboTerms, Em, EmFit, Gibbs, Interval, OnCollapse,
-    Posterior, Prior, Reseeded, Start, Summary, Vb, VbFit, e_step,
+    Choice, Choices, Choose, Concentration, Credible, Criterion, ElboTerms, Em,
+    EmFit, Fitted, Gibbs, HeldOut, Interval, OnCollapse, Posterior, Prior, Reseeded,
+    Start, Summary, Vb, VbFit, choose, e_step,
 };
 pub use mixture::{Covariance, GaussianMixture, StudentTMixture};
 pub use stats::Moments;
