@@ -195,7 +195,7 @@ impl Choices {
             .map(|(i, _)| i)
     }
 
-    /// The criterion against K, a line for each shape; rows without a value are left out. (With
+    /// The criterion against K, from left to right, a line for each shape; rows without a value are left out. (With
     /// no value at all there is nothing to draw, which drawing reports.)
     pub fn chart(&self, criterion: Criterion) -> Chart<'static> {
         let better = if criterion.smaller_is_better() { "smaller" } else { "larger" };
@@ -214,7 +214,7 @@ impl Choices {
         }
         for (i, &shape) in shapes.iter().enumerate() {
             let of_shape = self.rows.iter().filter(|row| row.covariance == shape);
-            let points: Vec<(f64, f64)> = of_shape
+            let mut points: Vec<(f64, f64)> = of_shape
                 .filter_map(|row| {
                     Some((row.components as f64, row.value(criterion)?))
                 })
@@ -223,6 +223,7 @@ impl Choices {
             if points.is_empty() {
                 continue;
             }
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
             let name = shape.to_string();
             let label = if shapes.len() > 1 { name.as_str() } else { "" };
             let colour = Colour::component(i);
