@@ -196,7 +196,10 @@ impl Em {
                 Start::Responsibilities(r) => {
                     learner.m_step(&Summary::of(shares(points, r, diagonal)?), 0)
                 }
-                start => Ok(begin(start.mixture(of, points, spread, rng)?)),
+                start => {
+                    let mixture = start.mixture(of, points, spread, rng)?;
+                    Ok(begin(mixture.in_shape(self.covariance)?))
+                }
             })?;
         let mixture: GaussianMixture = run.model.into();
         Ok(EmFit {
