@@ -66,6 +66,7 @@
 //! | 3 Mixtures and hidden labels | [`mixture`], [`math::log_sum_exp`], [`data`] |
 //! | 4 Responsibilities and the updates | [`inference`]: [`e_step`], [`Summary`], [`Em`] |
 //! | 5 Why EM climbs | [`inference`]: the fitting loop behind [`Em`] |
+//! | 9 How many components? | [`inference`]: [`choose`], [`Em::cross_validate`]; [`GaussianMixture::kl_bounds`] |
 //! | 10 Bayes for one Gaussian | [`distribution`]: [`GaussianWishart`], [`Wishart`], [`StudentT`] |
 //! | 11 The evidence lower bound | (the idea behind [`Vb`]; nothing of its own) |
 //! | 12 Variational Bayes for the mixture | [`inference`]: [`Prior`], [`Vb`], [`Posterior`]; [`Dirichlet`] |

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::inference::em::Em;
+use crate::inference::start::Start;
 use crate::kernel::Points;
 use crate::math::{Estimate, rng_stream};
 use crate::{Error, Result};
@@ -122,6 +123,7 @@ impl Em {
     }
 
     pub(super) fn hold_out(&self, points: &Points, folds: usize) -> Result<HeldOut> {
+        self.search.check(self.components, points)?;
         let fold_of = deal(points, folds, self.search.seed)?;
         let predictions: Vec<Result<(Vec<usize>, DVector<f64>)>> = (0..folds)
             .into_par_iter()
@@ -132,7 +134,7 @@ impl Em {
                 let weights = points.weights.map(|w| w.select_rows(&kept));
                 let fit =
                     Points::new(x.as_view(), weights.as_ref().map(|w| w.as_view()))
-                        .and_then(|points| self.fit_points(points))?;
+                        .and_then(|points| self.seeing(&kept).fit_points(points))?;
                 let log_density =
                     fit.mixture.log_density(&points.x.select_rows(&held))?;
                 Ok((held, log_density))
@@ -151,6 +153,15 @@ impl Em {
         }
         let weights = DVector::from_fn(points.len(), |n, _| points.weight(n));
         Ok(HeldOut { log_density, weights, folds: fold_of })
+    }
+
+    /// The same options, where there are these rows alone.
+    fn seeing(&self, rows: &[usize]) -> Em {
+        let mut em = self.clone();
+        if let Start::Responsibilities(r) = &mut em.search.start {
+            *r = r.select_rows(rows);
+        }
+        em
     }
 }
 
