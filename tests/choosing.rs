@@ -334,6 +334,20 @@ fn weights_count_in_the_held_out_likelihood() -> Result<()> {
     let found_error = doubled.per_point().standard_error;
     assert_relative_eq!(found_error, error, max_relative = 1e-12);
 
+    // So is that of a difference; and rows without weight may be as improbable as they like.
+    let mut other = doubled.clone();
+    for n in 0..272 {
+        other.log_density[n] +=
+            if n % 4 == 0 { f64::NEG_INFINITY } else { x[(n, 0)] };
+    }
+    let gain = other.compare(&doubled)?;
+    let repeated: Vec<f64> =
+        (0..272).flat_map(|n| std::iter::repeat_n(x[(n, 0)], n % 4)).collect();
+    let (mean, error) = mean_and_error(&repeated);
+    assert_relative_eq!(gain.mean, mean, max_relative = 1e-12);
+    assert_relative_eq!(gain.standard_error, error, max_relative = 1e-12);
+    assert!(other.total().is_finite() && other.per_point().mean.is_finite());
+
     // Rows without weight change nothing: not the folds of the others, and no fit.
     let more = x.clone().insert_rows(272, 30, 1000.0);
     let with_zeros = weights.clone().insert_rows(272, 30, 0.0);
@@ -567,6 +581,7 @@ fn a_chart_has_a_line_for_each_shape() -> Result<()> {
     let svg = one.chart(Criterion::HeldOut).to_svg()?;
     assert!(svg.contains("held-out log likelihood (larger is better)"), "{svg}");
     assert!(!svg.contains(">full<"));
+    assert!(svg.contains(">2<") && !svg.contains(">1.5<"));
     let ordered = choose([1, 2, 3], &[Covariance::Full]).folds(3).fit(&x)?;
     assert_eq!(ordered.chart(Criterion::HeldOut).to_svg()?, svg);
     let svg = choose(1..=3, &SHAPES).fit(&x)?.chart(Criterion::Icl).to_svg()?;

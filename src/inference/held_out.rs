@@ -40,7 +40,7 @@ impl HeldOut {
     /// [`HeldOut::total`] per point (divided by Σ wₙ), with its standard error.
     ///
     /// The error takes the rows for independent, and knows nothing of what else could have been
-    /// fitted. To compare two models use [`HeldOut::compare`], which is far more precise.
+    /// fitted. To compare two models use [`HeldOut::compare`], which is several times more precise.
     pub fn per_point(&self) -> Estimate {
         Estimate::weighted(self.pairs())
     }
