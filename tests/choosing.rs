@@ -1,4 +1,5 @@
-//! Choosing the number of components and the shape: the table, held-out likelihood, relabellings.
+//! Choosing the number of components and the shape: the table, held-out likelihood,
+//! relabellings.
 
 mod common;
 
@@ -334,7 +335,8 @@ fn weights_count_in_the_held_out_likelihood() -> Result<()> {
     let found_error = doubled.per_point().standard_error;
     assert_relative_eq!(found_error, error, max_relative = 1e-12);
 
-    // So is that of a difference; and rows without weight may be as improbable as they like.
+    // So is that of a difference; and rows without weight may be as improbable as
+    // they like.
     let mut other = doubled.clone();
     for n in 0..272 {
         other.log_density[n] +=

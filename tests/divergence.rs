@@ -30,7 +30,8 @@ fn line(parts: &[(f64, f64, f64)]) -> GaussianMixture {
     .unwrap()
 }
 
-/// ∫ p ln(p/q) by quadrature, in pieces that are as fine as each component near its mean.
+/// ∫ p ln(p/q) by quadrature, in pieces that are as fine as each component near its
+/// mean.
 fn plain_divergence(p: &[(f64, f64, f64)], q: &[(f64, f64, f64)]) -> f64 {
     let log_density = |of: &[(f64, f64, f64)], x: f64| {
         let logs: Vec<f64> = of
@@ -130,7 +131,8 @@ fn it_is_exact_for_single_gaussians_and_equal_mixtures() -> Result<()> {
     Ok(())
 }
 
-/// Of all ways to split two mixtures of two into pieces that match, on a grid, none is better.
+/// Of all ways to split two mixtures of two into pieces that match, on a grid, none
+/// is better.
 #[test]
 fn the_pieces_match_as_well_as_they_can() -> Result<()> {
     const STEPS: usize = 24;
@@ -143,7 +145,8 @@ fn the_pieces_match_as_well_as_they_can() -> Result<()> {
             f.components()[a].kl(&g.components()[b]).unwrap()
         });
         let (pi, omega) = (f.weights(), g.weights());
-        // The share of each component of f that goes to g's first, and of g to f's first.
+        // The share of each component of f that goes to g's first, and of g to f's
+        // first.
         let cost = |f0: f64, f1: f64, g0: f64, g1: f64| {
             [
                 (pi[0] * f0, omega[0] * g0, kl[(0, 0)]),
@@ -170,7 +173,8 @@ fn the_pieces_match_as_well_as_they_can() -> Result<()> {
     Ok(())
 }
 
-/// Far apart, the mixture's labels are as good as known, and everything is in closed form.
+/// Far apart, the mixture's labels are as good as known, and everything is in closed
+/// form.
 #[test]
 fn it_is_close_where_components_overlap_little() -> Result<()> {
     let f = [(0.3, -50.0, 1.0), (0.6, 0.0, 2.0), (0.1, 70.0, 3.0)];

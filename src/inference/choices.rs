@@ -25,8 +25,10 @@ pub enum Criterion {
     HeldOut,
     /// The evidence lower bound; larger is better.
     Elbo,
-    /// The evidence lower bound and ln(K!/m!), the logarithm of the namings that it does not see
-    /// ([`Posterior::log_relabellings`](crate::Posterior::log_relabellings)); larger is better.
+    /// The evidence lower bound and ln(K!/m!), the logarithm of the namings that it
+    /// does not see
+    /// ([`Posterior::log_relabellings`](crate::Posterior::log_relabellings)); larger
+    /// is better.
     RelabelledElbo,
 }
 
@@ -92,14 +94,14 @@ pub struct Choice {
     pub components: usize,
     /// The shape of the covariances.
     pub covariance: Covariance,
-    /// What EM found; or the error, if every restart collapsed or there are fewer points than
-    /// components.
+    /// What EM found; or the error, if every restart collapsed or there are fewer
+    /// points than components.
     pub outcome: Result<Fitted, Error>,
-    /// The held-out likelihood; or the error of the first fold whose fit failed in this way. None
-    /// if it was not asked for, or EM failed on all the rows.
+    /// The held-out likelihood; or the error of the first fold whose fit failed in
+    /// this way. None if it was not asked for, or EM failed on all the rows.
     pub held_out: Option<Result<HeldOut, Error>>,
-    /// What variational Bayes found, or that there are fewer points than components. None if it
-    /// was not asked for.
+    /// What variational Bayes found, or that there are fewer points than components.
+    /// None if it was not asked for.
     pub vb: Option<Result<VbFit, Error>>,
 }
 
@@ -161,10 +163,11 @@ fn in_short(fault: &Error) -> &'static str {
     }
 }
 
-/// The rows that [`Choose::fit`](crate::Choose::fit) found: shape by shape, and K by K.
+/// The rows that [`Choose::fit`](crate::Choose::fit) found: shape by shape, and K by
+/// K.
 ///
-/// It prints as a table, the best value of each criterion marked with a star. (The log likelihood
-/// is not one: more parameters always raise it.)
+/// It prints as a table, the best value of each criterion marked with a star. (The
+/// log likelihood is not one: more parameters always raise it.)
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Choices {
     pub(super) rows: Vec<Choice>,
@@ -176,8 +179,8 @@ impl Choices {
         &self.rows
     }
 
-    /// The row that is best by the criterion, the first of equals; none if it was not asked for,
-    /// or all failed.
+    /// The row that is best by the criterion, the first of equals; none if it was not
+    /// asked for, or all failed.
     pub fn best(&self, criterion: Criterion) -> Option<&Choice> {
         self.best_at(criterion).map(|i| &self.rows[i])
     }
@@ -195,8 +198,9 @@ impl Choices {
             .map(|(i, _)| i)
     }
 
-    /// The criterion against K, from left to right, a line for each shape; rows without a value are left out. (With
-    /// no value at all there is nothing to draw, which drawing reports.)
+    /// The criterion against K, from left to right, a line for each shape; rows
+    /// without a value are left out. (With no value at all there is nothing to draw,
+    /// which drawing reports.)
     pub fn chart(&self, criterion: Criterion) -> Chart<'static> {
         let better = if criterion.smaller_is_better() { "smaller" } else { "larger" };
         let name = match criterion {

@@ -14,8 +14,9 @@ use crate::{Error, Result};
 /// A table has at most so many K.
 const MOST: usize = 1000;
 
-/// Compares mixtures of different numbers of components and shapes: AIC, BIC and ICL of each and,
-/// if asked for, its held-out likelihood and the bound of variational Bayes. Made by [`choose`].
+/// Compares mixtures of different numbers of components and shapes: AIC, BIC and ICL
+/// of each and, if asked for, its held-out likelihood and the bound of variational
+/// Bayes. Made by [`choose`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[must_use = "nothing is fitted before `fit` is called"]
 pub struct Choose {
@@ -57,15 +58,16 @@ pub fn choose(
 }
 
 impl Choose {
-    /// How each mixture is fitted; its K and shape are set for each row. The default is
-    /// `Em::new(1).restarts(10)`. With a prior, the rows hold the likelihood without it.
+    /// How each mixture is fitted; its K and shape are set for each row. The default
+    /// is `Em::new(1).restarts(10)`. With a prior, the rows hold the likelihood
+    /// without it.
     pub fn em(mut self, em: Em) -> Self {
         self.em = em;
         self
     }
 
-    /// Fits each also by variational Bayes with these options, whose K and shape are set for each
-    /// row: for the bound, and the bound plus ln(K!/m!).
+    /// Fits each also by variational Bayes with these options, whose K and shape are
+    /// set for each row: for the bound, and the bound plus ln(K!/m!).
     pub fn vb(mut self, vb: Vb) -> Self {
         self.vb = Some(vb);
         self
@@ -80,9 +82,10 @@ impl Choose {
     /// Fits the rows of `x` (N×D) by every model.
     ///
     /// # Errors
-    /// If there is no K or no shape, one stands twice, or a K is 0; else as [`Em::fit`],
-    /// [`Vb::fit`] and [`Em::cross_validate`], but for a model that collapses in every restart or
-    /// has more components than there are points: its row holds the error.
+    /// If there is no K or no shape, one stands twice, or a K is 0; else as
+    /// [`Em::fit`], [`Vb::fit`] and [`Em::cross_validate`], but for a model that
+    /// collapses in every restart or has more components than there are points: its
+    /// row holds the error.
     pub fn fit<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<Choices> {
         self.fit_points(&Points::new(x.into(), None)?)
     }
@@ -90,8 +93,8 @@ impl Choose {
     /// Fits the rows of `x` (N×D), each counted `weights[n]` times (length N).
     ///
     /// # Errors
-    /// As [`Choose::fit`]; also if a weight is negative or not finite, or if their sum is not
-    /// between 1e-100 and 1e20.
+    /// As [`Choose::fit`]; also if a weight is negative or not finite, or if their
+    /// sum is not between 1e-100 and 1e20.
     pub fn fit_weighted<'a>(
         &self,
         x: impl Into<DMatrixView<'a, f64>>,

@@ -11,19 +11,21 @@ use crate::kernel::Points;
 use crate::math::{Estimate, rng_stream};
 use crate::{Error, Result};
 
-/// The stream of an [`Em`]'s seed that deals out the folds; restarts use the first million, and
-/// reseeding the last ones.
+/// The stream of an [`Em`]'s seed that deals out the folds; restarts use the first
+/// million, and reseeding the last ones.
 const DEALER: u64 = 1 << 32;
 
-/// What [`Em::cross_validate`] found: how well each row is predicted by the others (Stone 1974;
-/// Smyth 2000).
+/// What [`Em::cross_validate`] found: how well each row is predicted by the others
+/// (Stone 1974; Smyth 2000).
 ///
-/// Unlike the likelihood of the fitted rows it does not rise with every component, and unlike AIC
-/// or BIC it counts no parameters. It is a little pessimistic, as each fit has fewer rows.
+/// Unlike the likelihood of the fitted rows it does not rise with every component,
+/// and unlike AIC or BIC it counts no parameters. It is a little pessimistic, as each
+/// fit has fewer rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HeldOut {
-    /// ln p(xₙ) of each row (natural log, length N) under the mixture fitted to the other folds.
+    /// ln p(xₙ) of each row (natural log, length N) under the mixture fitted to the
+    /// other folds.
     pub log_density: DVector<f64>,
     /// How often each row counts (length N): once, unless weights were given.
     pub weights: DVector<f64>,
@@ -32,22 +34,25 @@ pub struct HeldOut {
 }
 
 impl HeldOut {
-    /// Σₙ wₙ ln p(xₙ), natural log: to be compared with [`EmFit`](crate::EmFit)'s log likelihood.
+    /// Σₙ wₙ ln p(xₙ), natural log: to be compared with [`EmFit`](crate::EmFit)'s log
+    /// likelihood.
     pub fn total(&self) -> f64 {
         self.pairs().filter(|(_, w)| *w > 0.0).map(|(l, w)| w * l).sum()
     }
 
     /// [`HeldOut::total`] per point (divided by Σ wₙ), with its standard error.
     ///
-    /// The error takes the rows for independent, and knows nothing of what else could have been
-    /// fitted. To compare two models use [`HeldOut::compare`], which is several times more precise.
+    /// The error takes the rows for independent, and knows nothing of what else could
+    /// have been fitted. To compare two models use [`HeldOut::compare`], which is
+    /// several times more precise.
     pub fn per_point(&self) -> Estimate {
         Estimate::weighted(self.pairs())
     }
 
-    /// The mean over the points of ln p(xₙ) − ln p′(xₙ), where p′ is the `other` model's, with its
-    /// standard error: positive where `self` predicts better. Most of what makes a row improbable
-    /// makes it so under both, and cancels. (Two fits of one seed and N have the same folds.)
+    /// The mean over the points of ln p(xₙ) − ln p′(xₙ), where p′ is the `other`
+    /// model's, with its standard error: positive where `self` predicts better. Most
+    /// of what makes a row improbable makes it so under both, and cancels. (Two fits
+    /// of one seed and N have the same folds.)
     ///
     /// # Errors
     /// If the two are of different numbers of rows, or weights.
@@ -77,16 +82,17 @@ impl HeldOut {
 }
 
 impl Em {
-    /// Deals the rows of `x` (N×D) into `folds` folds at random (by the seed), whose sizes differ
-    /// by one at most, and has each fold predicted by the mixture that these options fit to the
-    /// rows of the others.
+    /// Deals the rows of `x` (N×D) into `folds` folds at random (by the seed), whose
+    /// sizes differ by one at most, and has each fold predicted by the mixture that
+    /// these options fit to the rows of the others.
     ///
-    /// The folds depend on the seed and N alone, so that models of any K and shape are judged by
-    /// the same ones. Mind that a start or a prior made from all the rows has seen each of them.
+    /// The folds depend on the seed and N alone, so that models of any K and shape
+    /// are judged by the same ones. Mind that a start or a prior made from all the
+    /// rows has seen each of them.
     ///
     /// # Errors
-    /// If there are fewer than 2 folds, or more than rows; or [`Error::Fold`] if a fit fails, with
-    /// the first fold that it did for.
+    /// If there are fewer than 2 folds, or more than rows; or [`Error::Fold`] if a
+    /// fit fails, with the first fold that it did for.
     ///
     /// ```
     /// use mixtures::{Em, data};
@@ -106,13 +112,14 @@ impl Em {
         self.hold_out(&Points::new(x.into(), None)?, folds)
     }
 
-    /// As [`Em::cross_validate`], with each row counted `weights[n]` times (length N), in the fits
-    /// as in the result. A row is held out whole, whatever its weight; rows without weight are
-    /// dealt last, and change nothing.
+    /// As [`Em::cross_validate`], with each row counted `weights[n]` times (length
+    /// N), in the fits as in the result. A row is held out whole, whatever its
+    /// weight; rows without weight are dealt last, and change nothing.
     ///
     /// # Errors
-    /// As [`Em::cross_validate`], where the rows are those with weight; also if a weight is
-    /// negative or not finite, or if their sum (in a fold, too) is not between 1e-100 and 1e20.
+    /// As [`Em::cross_validate`], where the rows are those with weight; also if a
+    /// weight is negative or not finite, or if their sum (in a fold, too) is not
+    /// between 1e-100 and 1e20.
     pub fn cross_validate_weighted<'a>(
         &self,
         x: impl Into<DMatrixView<'a, f64>>,
@@ -165,7 +172,8 @@ impl Em {
     }
 }
 
-/// The fold of each row: the rows shuffled and dealt out in turn, those without weight last.
+/// The fold of each row: the rows shuffled and dealt out in turn, those without
+/// weight last.
 fn deal(points: &Points, folds: usize, seed: u64) -> Result<Vec<usize>> {
     let (mut rows, idle): (Vec<usize>, Vec<usize>) =
         (0..points.len()).partition(|&n| points.weight(n) > 0.0);

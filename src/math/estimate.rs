@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 pub struct Estimate {
     /// x̄, the mean of the sample.
     pub mean: f64,
-    /// √(s²/N), where s² has the divisor N − 1: how far the mean is likely to be off. NaN where
-    /// N ≤ 1, as nothing can be said then.
+    /// √(s²/N), where s² has the divisor N − 1: how far the mean is likely to be off.
+    /// NaN where N ≤ 1, as nothing can be said then.
     pub standard_error: f64,
 }
 
@@ -25,8 +25,8 @@ impl Estimate {
         Estimate::weighted(values.iter().map(|&value| (value, 1.0)))
     }
 
-    /// Of (value, weight), each value counted `weight` times: N is the sum of the weights. What
-    /// counts for nothing need not be finite.
+    /// Of (value, weight), each value counted `weight` times: N is the sum of the
+    /// weights. What counts for nothing need not be finite.
     pub(crate) fn weighted(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> Self {
         let pairs = pairs.filter(|(_, weight)| *weight > 0.0);
         let n: f64 = pairs.clone().map(|(_, weight)| weight).sum();

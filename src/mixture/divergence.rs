@@ -1,4 +1,5 @@
-//! The divergence of one mixture from another, which has no closed form: bounds, and an estimate.
+//! The divergence of one mixture from another, which has no closed form: bounds, and
+//! an estimate.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -10,36 +11,42 @@ use crate::{Error, Result};
 /// The upper bound goes down at most so many steps.
 const MOST_STEPS: usize = 1000;
 
-/// The lower bound tries the powers t = 1, ½, ¼ … 2⁻¹⁰: small ones suit components far apart.
+/// The lower bound tries the powers t = 1, ½, ¼ … 2⁻¹⁰: small ones suit components
+/// far apart.
 const HALVINGS: std::ops::RangeInclusive<i32> = 0..=10;
 
-/// The powers of the nearest component in the lower bound: 1 is exact where it is the only one.
+/// The powers of the nearest component in the lower bound: 1 is exact where it is the
+/// only one.
 const SHARES: [f64; 4] = [0.5, 0.75, 0.875, 1.0];
 
 impl GaussianMixture {
-    /// KL(self ‖ other) lies between these two numbers, (lower, upper), natural logs (but for
-    /// rounding). They are equal, and exact, where both have one component and where the mixtures
-    /// are equal; they are close where the components of each overlap little. The lower one can
-    /// be 0 for mixtures that differ, and is most often where `self` is the wider.
+    /// KL(self ‖ other) lies between these two numbers, (lower, upper), natural logs
+    /// (but for rounding). They are equal, and exact, where both have one component
+    /// and where the mixtures are equal; they are close where the components of each
+    /// overlap little. The lower one can be 0 for mixtures that differ, and is most
+    /// often where `self` is the wider.
     ///
-    /// Let f = Σₐ πₐ fₐ and g = Σ_b ω_b g_b. Then KL(f ‖ g) = Σₐ πₐ KL(fₐ ‖ g) − I, where
-    /// I = Σₐ πₐ KL(fₐ ‖ f) is what a point tells of its component. Each part has bounds.
+    /// Let f = Σₐ πₐ fₐ and g = Σ_b ω_b g_b. Then KL(f ‖ g) = Σₐ πₐ KL(fₐ ‖ g) − I,
+    /// where I = Σₐ πₐ KL(fₐ ‖ f) is what a point tells of its component. Each part
+    /// has bounds.
     ///
-    /// - *KL(f ‖ g) from above.* Split both into pieces, f = Σₐ_b φₐ_b fₐ and g = Σₐ_b ψₐ_b g_b, with
-    ///   Σ_b φₐ_b = πₐ and Σₐ ψₐ_b = ω_b. Forgetting which piece a point came from cannot raise a
-    ///   divergence (the log-sum inequality): KL(f ‖ g) ≤ Σₐ_b φₐ_b (ln(φₐ_b/ψₐ_b) + KL(fₐ ‖ g_b)).
-    ///   φ = ψ = πₐω_b is the bound of convexity; from there both are improved in turn (Hershey &
-    ///   Olsen 2007).
-    /// - *KL(fₐ ‖ g) and I from above.* For one fₐ the best φ and ψ give
-    ///   KL(fₐ ‖ g) ≤ −ln Σ_b ω_b exp(−KL(fₐ ‖ g_b)), and the same with f in place of g.
-    /// - *I from below.* I ≥ −Σₐ πₐ ln Σ_b π_b ∫ √(fₐ f_b) (Kolchinsky & Tracey 2017). For let
-    ///   r_b = π_b f_b/f: then I = E KL(r ‖ π) ≥ E(½ KL(r ‖ π) − ln Σ_b √(r_b π_b)), as Jensen's
-    ///   inequality says of the other half; this is Σₐ πₐ Eₐ ln(√fₐ/Σ_b π_b √f_b), the mean Eₐ taken
-    ///   under fₐ, and Jensen's again takes that mean inside the logarithm.
-    /// - *KL(fₐ ‖ g) from below.* That is Eₐ ln fₐ − Eₐ ln g, and Jensen's inequality bounds Eₐ ln g in
-    ///   two ways: by (1/t) ln Σ_b ω_bᵗ Eₐ g_bᵗ for 0 < t ≤ 1, as (u + v)ᵗ ≤ uᵗ + vᵗ, of which t = 1 is
-    ///   the bound of Durrieu, Thiran & Kelly (2012); and by Eₐ ln h + ln Eₐ(g/h) for any positive h,
-    ///   here powers of the nearest g_b. The best of all these is taken, or 0.
+    /// - *KL(f ‖ g) from above.* Split both into pieces, f = Σₐ_b φₐ_b fₐ and g =
+    ///   Σₐ_b ψₐ_b g_b, with Σ_b φₐ_b = πₐ and Σₐ ψₐ_b = ω_b. Forgetting which piece
+    ///   a point came from cannot raise a divergence (the log-sum inequality): KL(f ‖
+    ///   g) ≤ Σₐ_b φₐ_b (ln(φₐ_b/ψₐ_b) + KL(fₐ ‖ g_b)). φ = ψ = πₐω_b is the bound of
+    ///   convexity; from there both are improved in turn (Hershey & Olsen 2007).
+    /// - *KL(fₐ ‖ g) and I from above.* For one fₐ the best φ and ψ give KL(fₐ ‖ g) ≤
+    ///   −ln Σ_b ω_b exp(−KL(fₐ ‖ g_b)), and the same with f in place of g.
+    /// - *I from below.* I ≥ −Σₐ πₐ ln Σ_b π_b ∫ √(fₐ f_b) (Kolchinsky & Tracey
+    ///   2017). For let r_b = π_b f_b/f: then I = E KL(r ‖ π) ≥ E(½ KL(r ‖ π) − ln
+    ///   Σ_b √(r_b π_b)), as Jensen's inequality says of the other half; this is Σₐ
+    ///   πₐ Eₐ ln(√fₐ/Σ_b π_b √f_b), the mean Eₐ taken under fₐ, and Jensen's again
+    ///   takes that mean inside the logarithm.
+    /// - *KL(fₐ ‖ g) from below.* That is Eₐ ln fₐ − Eₐ ln g, and Jensen's inequality
+    ///   bounds Eₐ ln g in two ways: by (1/t) ln Σ_b ω_bᵗ Eₐ g_bᵗ for 0 < t ≤ 1, as
+    ///   (u + v)ᵗ ≤ uᵗ + vᵗ, of which t = 1 is the bound of Durrieu, Thiran & Kelly
+    ///   (2012); and by Eₐ ln h + ln Eₐ(g/h) for any positive h, here powers of the
+    ///   nearest g_b. The best of all these is taken, or 0.
     ///
     /// # Errors
     /// If `other` has another dimension.
@@ -70,9 +77,9 @@ impl GaussianMixture {
         Ok(((apart_at_least - told_at_most).clamp(0.0, upper), upper))
     }
 
-    /// KL(self ‖ other), natural log, as the mean of ln p(x) − ln p′(x) over `n` points drawn from
-    /// `self`, with its standard error. (It is infinite where a point is out of the reach of
-    /// `other` even as a logarithm.)
+    /// KL(self ‖ other), natural log, as the mean of ln p(x) − ln p′(x) over `n`
+    /// points drawn from `self`, with its standard error. (It is infinite where a
+    /// point is out of the reach of `other` even as a logarithm.)
     ///
     /// # Errors
     /// If `other` has another dimension, or n < 2.
@@ -171,8 +178,9 @@ fn softest(log_weights: &[f64], distances: &DMatrix<f64>) -> DVector<f64> {
     DVector::from_fn(distances.nrows(), |a, _| of_row(a))
 }
 
-/// The least Σₐ_b φₐ_b (ln(φₐ_b/ψₐ_b) + KLₐ_b) found from two starts: pieces in proportion, and each
-/// piece of g given to the nearest component of f (which is the best if f = g).
+/// The least Σₐ_b φₐ_b (ln(φₐ_b/ψₐ_b) + KLₐ_b) found from two starts: pieces in
+/// proportion, and each piece of g given to the nearest component of f (which is the
+/// best if f = g).
 fn matched(f: &Parts, g: &Parts, divergences: &DMatrix<f64>) -> f64 {
     if divergences.iter().any(|kl| !kl.is_finite()) {
         return f64::INFINITY;
@@ -187,9 +195,9 @@ fn matched(f: &Parts, g: &Parts, divergences: &DMatrix<f64>) -> f64 {
     from(0.0).min(from(1e6))
 }
 
-/// The bound after the best ψ for φ and the best φ for ψ in turn, until it goes down no more. The
-/// problem is convex, and each step is exact. (The columns of the first φ need not sum to anything:
-/// ψ takes only their proportions.)
+/// The bound after the best ψ for φ and the best φ for ψ in turn, until it goes down
+/// no more. The problem is convex, and each step is exact. (The columns of the first
+/// φ need not sum to anything: ψ takes only their proportions.)
 fn descend(
     f: &Parts,
     g: &Parts,
@@ -203,7 +211,8 @@ fn descend(
             let total = log_sum_exp(column.as_slice());
             column.add_scalar_mut(g.log_weights[b] - total);
         }
-        // φₐ_b = πₐ ψₐ_b exp(−KLₐ_b)/Σ_b …, and with it the bound is Σₐ πₐ (ln πₐ − ln Σ_b …).
+        // φₐ_b = πₐ ψₐ_b exp(−KLₐ_b)/Σ_b …, and with it the bound is Σₐ πₐ (ln πₐ −
+        // ln Σ_b …).
         let mut next = 0.0;
         log_phi -= divergences;
         for (a, mut row) in log_phi.row_iter_mut().enumerate() {
@@ -262,8 +271,8 @@ fn log_sum(terms: usize, term: impl Fn(usize) -> Option<f64>) -> Option<f64> {
     Some(log_sum_exp(&terms))
 }
 
-/// A Gaussian g seen from another, f, in coordinates y where f is N(0, I): there g has the density
-/// |det R| (2π)^(−D/2) exp(−½ ‖R y − v‖²).
+/// A Gaussian g seen from another, f, in coordinates y where f is N(0, I): there g
+/// has the density |det R| (2π)^(−D/2) exp(−½ ‖R y − v‖²).
 struct Relative {
     /// R, lower triangular.
     whitener: DMatrix<f64>,
@@ -282,7 +291,8 @@ impl Relative {
         Relative { whitener, shift, log_peak }
     }
 
-    /// ln E gᵗ under f: the Gaussian integral, with det(I + t R Rᵀ) and vᵀ (I + t R Rᵀ)⁻¹ v.
+    /// ln E gᵗ under f: the Gaussian integral, with det(I + t R Rᵀ) and vᵀ (I + t R
+    /// Rᵀ)⁻¹ v.
     fn log_mean_power(&self, t: f64) -> Option<f64> {
         let d = self.shift.len();
         let sum = DMatrix::identity(d, d) + square(&self.whitener) * t;
@@ -291,10 +301,10 @@ impl Relative {
         Some(t * self.log_peak - 0.5 * (sum.log_det() + t * distance))
     }
 
-    /// ln E g/hˢ under f; none where it is infinite, or may be as far as rounding can tell. The
-    /// product f g is a multiple, E g, of a Gaussian with the precision C Cᵀ = I + Rᵀ R and the mean
-    /// (C Cᵀ)⁻¹ Rᵀ v; under it the mean of h⁻ˢ is finite where I − s Q (C Cᵀ)⁻¹ Qᵀ is positive
-    /// definite, Q being h's R.
+    /// ln E g/hˢ under f; none where it is infinite, or may be as far as rounding can
+    /// tell. The product f g is a multiple, E g, of a Gaussian with the precision C
+    /// Cᵀ = I + Rᵀ R and the mean (C Cᵀ)⁻¹ Rᵀ v; under it the mean of h⁻ˢ is finite
+    /// where I − s Q (C Cᵀ)⁻¹ Qᵀ is positive definite, Q being h's R.
     fn log_mean_ratio(&self, h: &Relative, s: f64) -> Option<f64> {
         let log_mean = self.log_mean_power(1.0)?;
         let d = self.shift.len();
