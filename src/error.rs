@@ -107,6 +107,17 @@ pub enum Error {
         limit: f64,
     },
 
+    /// A fit of cross-validation has failed.
+    #[error("with fold {fold} of {folds} held out: {fault}")]
+    Fold {
+        /// The fold held out, from 0.
+        fold: usize,
+        /// How many there are.
+        folds: usize,
+        /// What went wrong in the fit to the others.
+        fault: Box<Error>,
+    },
+
     /// The objective went down by more than rounding explains.
     #[error(
         "the objective fell from {from} to {to} at iteration {iteration}, more than rounding \

@@ -66,6 +66,7 @@
 //! | 3 Mixtures and hidden labels | [`mixture`], [`math::log_sum_exp`], [`data`] |
 //! | 4 Responsibilities and the updates | [`inference`]: [`e_step`], [`Summary`], [`Em`] |
 //! | 5 Why EM climbs | [`inference`]: the fitting loop behind [`Em`] |
+//! | 9 How many components? | [`inference`]: [`choose`], [`Em::cross_validate`]; [`GaussianMixture::kl_bounds`] |
 //! | 10 Bayes for one Gaussian | [`distribution`]: [`GaussianWishart`], [`Wishart`], [`StudentT`] |
 //! | 11 The evidence lower bound | (the idea behind [`Vb`]; nothing of its own) |
 //! | 12 Variational Bayes for the mixture | [`inference`]: [`Prior`], [`Vb`], [`Posterior`]; [`Dirichlet`] |
@@ -98,8 +99,9 @@ pub use distribution::{
 };
 pub use error::{Error, Result};
 pub use inference::{
-    Concentration, Credible, ElboTerms, Em, EmFit, Gibbs, Interval, OnCollapse,
-    Posterior, Prior, Reseeded, Start, Summary, Vb, VbFit, e_step,
+    Choice, Choices, Choose, Concentration, Credible, Criterion, ElboTerms, Em,
+    EmFit, Fitted, Gibbs, HeldOut, Interval, OnCollapse, Posterior, Prior, Reseeded,
+    Start, Summary, Vb, VbFit, choose, e_step,
 };
 pub use mixture::{Covariance, GaussianMixture, StudentTMixture};
 pub use stats::Moments;

@@ -4,7 +4,9 @@ use approx::assert_relative_eq;
 use mixtures::math::{Rng, rng};
 use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use mixtures::rand::RngExt;
-use mixtures::{Em, Error, Gaussian, GaussianMixture, Start, data, e_step};
+use mixtures::{
+    Covariance, Em, Error, Gaussian, GaussianMixture, Start, data, e_step,
+};
 use proptest::prelude::*;
 
 /// K random components over the range of `x`.
@@ -342,6 +344,49 @@ fn the_sampler_has_the_moments_of_the_truth() {
         assert_relative_eq!(*group.mean(), means.row(k).transpose(), epsilon = 0.07);
         assert_relative_eq!(*group.covariance(), covariances[k], epsilon = 0.12);
     }
+}
+
+/// A richer start would be more likely than all that the fit may choose from, and the trace fall.
+#[test]
+fn a_given_start_takes_the_shape_of_the_fit() {
+    let x = data::faithful();
+    for from in Covariance::ALL {
+        let given = Em::new(2).covariance(from).fit(&x).unwrap().mixture;
+        let (w, sigma) = (given.weights().clone(), |k: usize| given.covariance(k));
+        for shape in Covariance::ALL.into_iter().filter(|shape| *shape != from) {
+            let expected = |k: usize| match shape {
+                Covariance::Full => sigma(k).clone(),
+                Covariance::Tied => sigma(0) * w[0] + sigma(1) * w[1],
+                Covariance::Diagonal => DMatrix::from_diagonal(&sigma(k).diagonal()),
+                _ => DMatrix::identity(2, 2) * (sigma(k).trace() / 2.0),
+            };
+            let em = Em::new(2).covariance(shape).start(Start::Given(given.clone()));
+            let none = em.clone().max_iterations(0).fit(&x).unwrap();
+            assert_eq!(none.mixture.shape(), shape);
+            assert_relative_eq!(none.mixture.means(), given.means(), epsilon = 1e-12);
+            for k in 0..2 {
+                let found = none.mixture.covariance(k);
+                assert_relative_eq!(found, &expected(k), max_relative = 1e-12);
+            }
+            let total = none.mixture.log_density(&x).unwrap().sum();
+            assert_relative_eq!(none.trace[0], total, max_relative = 1e-12);
+            assert!(em.clone().tolerance(0.0).max_iterations(50).fit(&x).is_ok());
+            let prior = mixtures::Prior::for_components(&x, 2).unwrap();
+            assert!(em.clone().prior(prior).fit(&x).is_ok());
+        }
+    }
+    // One without weight has the covariance that it has.
+    let given = GaussianMixture::new(
+        dvector![1.0, 0.0],
+        dmatrix![3.0, 70.0; 9.0, 9.0],
+        vec![DMatrix::identity(2, 2) * 9.0, dmatrix![4.0, 1.0; 1.0, 2.0]],
+    )
+    .unwrap();
+    let em = Em::new(2).start(Start::Given(given)).max_iterations(0);
+    let found = em.clone().covariance(Covariance::Diagonal).fit(&x).unwrap().mixture;
+    assert_eq!(found.covariance(1), &dmatrix![4.0, 0.0; 0.0, 2.0]);
+    let found = em.covariance(Covariance::Tied).fit(&x).unwrap().mixture;
+    assert_eq!(found.covariance(1), &(DMatrix::identity(2, 2) * 9.0));
 }
 
 #[test]

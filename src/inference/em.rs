@@ -56,11 +56,11 @@ pub enum OnCollapse {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[must_use = "nothing is fitted before `fit` is called"]
 pub struct Em {
-    components: usize,
+    pub(super) components: usize,
     covariance: Covariance,
     prior: Option<Prior>,
     on_collapse: OnCollapse,
-    search: Search,
+    pub(super) search: Search,
 }
 
 /// What [`Em::fit`] found.
@@ -158,7 +158,7 @@ impl Em {
         self.fit_points(Points::new(x.into(), Some(weights.into()))?)
     }
 
-    fn fit_points(&self, points: Points) -> Result<EmFit> {
+    pub(super) fn fit_points(&self, points: Points) -> Result<EmFit> {
         let (k, n) = (self.components, points.len());
         if k > n {
             return Err(too_few_points(k, n));
@@ -196,7 +196,10 @@ impl Em {
                 Start::Responsibilities(r) => {
                     learner.m_step(&Summary::of(shares(points, r, diagonal)?), 0)
                 }
-                start => Ok(begin(start.mixture(of, points, spread, rng)?)),
+                start => {
+                    let mixture = start.mixture(of, points, spread, rng)?;
+                    Ok(begin(mixture.in_shape(self.covariance)?))
+                }
             })?;
         let mixture: GaussianMixture = run.model.into();
         Ok(EmFit {

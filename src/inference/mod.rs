@@ -1,12 +1,15 @@
 //! Inference: the E-step, the one loop that every learner climbs with, and the learners.
 
 mod belief;
+mod choices;
+mod choose;
 mod credible;
 mod e_step;
 mod elbo;
 mod em;
 mod fit;
 mod gibbs;
+mod held_out;
 mod map;
 mod posterior;
 mod prior;
@@ -16,11 +19,14 @@ mod summary;
 mod vb;
 
 pub use belief::Concentration;
+pub use choices::{Choice, Choices, Criterion, Fitted};
+pub use choose::{Choose, choose};
 pub use credible::{Credible, Interval};
 pub use elbo::ElboTerms;
 pub use em::{Em, EmFit, OnCollapse};
 pub use fit::Reseeded;
 pub use gibbs::Gibbs;
+pub use held_out::HeldOut;
 pub use posterior::Posterior;
 pub use prior::Prior;
 pub use start::Start;

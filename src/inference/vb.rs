@@ -40,7 +40,7 @@ use crate::{Error, Moments, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[must_use = "nothing is fitted before `fit` is called"]
 pub struct Vb {
-    components: usize,
+    pub(super) components: usize,
     covariance: Covariance,
     concentration: Concentration,
     prior: Option<Prior>,
@@ -178,7 +178,7 @@ impl Vb {
         Ok((belief, VariationalBayes { before }))
     }
 
-    fn fit_points(&self, points: Points) -> Result<VbFit> {
+    pub(super) fn fit_points(&self, points: Points) -> Result<VbFit> {
         self.search.check(self.components, &points)?;
         let (belief, learner) = self.learner(&points)?;
         let structure = self.covariance.structure();

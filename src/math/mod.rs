@@ -1,7 +1,8 @@
 //! The numerical tools under everything else: Cholesky factors, sums that keep their rounding
-//! errors, log-sum-exp, the gamma function and its kin, and seeded random numbers.
+//! errors, means with their standard errors, log-sum-exp, the gamma function and its kin, and seeded random numbers.
 
 mod cholesky;
+mod estimate;
 mod log_sum_exp;
 mod rng;
 mod special;
@@ -10,6 +11,7 @@ mod sum;
 
 pub use cholesky::Cholesky;
 pub(crate) use cholesky::{square, squared};
+pub use estimate::Estimate;
 pub use log_sum_exp::log_sum_exp;
 pub use rng::{Rng, rng, rng_stream};
 pub use special::{digamma, ln_gamma, ln_multivariate_gamma};

@@ -8,6 +8,7 @@ use rand::distr::weighted::WeightedIndex;
 use crate::distribution::rows;
 
 mod covariance;
+mod divergence;
 mod gaussian;
 mod parts;
 mod student_t;

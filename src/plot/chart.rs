@@ -99,6 +99,12 @@ impl<'a> Chart<'a> {
         self
     }
 
+    /// Ticks of the horizontal axis at whole numbers only.
+    pub fn whole_x(mut self) -> Self {
+        self.x.whole = true;
+        self
+    }
+
     /// A logarithmic horizontal axis.
     pub fn log_x(mut self) -> Self {
         self.x.scale = Scale::Log;
