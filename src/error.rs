@@ -91,8 +91,9 @@ pub enum Error {
     /// A component has shrunk onto too few points: its likelihood is about to run off to infinity.
     #[error(
         "component {component} collapsed at iteration {iteration}: its weight is {weight:.3e}, and \
-         its smallest eigenvalue is {ratio:.1e} of the data's in the same direction (the limit is \
-         {limit:.0e}); use fewer components, another start or seed, a prior, or remove repeated rows"
+         its smallest eigenvalue is {} of the data's in the same direction (the limit is \
+         {limit:.0e}); use fewer components, another start or seed, a prior, or remove repeated rows",
+        visible(*ratio)
     )]
     Collapse {
         /// Which one.
@@ -190,6 +191,11 @@ pub enum Error {
         /// What is wrong, and the cure.
         reason: String,
     },
+}
+
+/// A ratio of which rounding leaves nothing below 1e-16.
+fn visible(ratio: f64) -> String {
+    if ratio < 1e-16 { "less than 1e-16".to_string() } else { format!("{ratio:.1e}") }
 }
 
 fn place(line: Option<u64>, column: Option<&str>) -> String {

@@ -76,7 +76,9 @@ pub struct EmFit {
     /// The total log likelihood (natural log, Σₙ wₙ ln p(xₙ)) before each update, and
     /// last that of the returned mixture: `iterations + 1` values. (It is computed relative
     /// to a data point, and so to more digits than the returned means may have.) With a prior it
-    /// is the log posterior, ln p(X | θ) + ln p(θ), with every constant of ln p(θ).
+    /// is the log posterior, ln p(X | θ) + ln p(θ), with every constant of ln p(θ). It never
+    /// falls, but where [`EmFit::reseeded`] says so, and at the first update of a given start
+    /// that is of a richer shape than the fit.
     pub trace: Vec<f64>,
     /// ln p(θ) of the returned mixture; 0 without a prior.
     pub log_prior: f64,
@@ -196,10 +198,7 @@ impl Em {
                 Start::Responsibilities(r) => {
                     learner.m_step(&Summary::of(shares(points, r, diagonal)?), 0)
                 }
-                start => {
-                    let mixture = start.mixture(of, points, spread, rng)?;
-                    Ok(begin(mixture.in_shape(self.covariance)?))
-                }
+                start => Ok(begin(start.mixture(of, points, spread, rng)?)),
             })?;
         let mixture: GaussianMixture = run.model.into();
         Ok(EmFit {
@@ -273,6 +272,10 @@ impl Learner for MaximumLikelihood<'_> {
                 }
             }
         }
+    }
+
+    fn admits(&self, model: &Candidate) -> bool {
+        self.shape.includes(model.mixture.shape())
     }
 
     fn reseeded<'m>(&self, model: &'m Candidate) -> &'m [usize] {

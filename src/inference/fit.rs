@@ -27,6 +27,11 @@ pub(crate) trait Learner: Sync {
     /// from 1 and stands in errors.
     fn m_step(&self, summary: &Summary, iteration: usize) -> Result<Self::Model>;
 
+    /// Whether the M-step could have found this model: from any other the objective may fall.
+    fn admits(&self, _: &Self::Model) -> bool {
+        true
+    }
+
     /// The components that the M-step put elsewhere than where the objective is highest:
     /// then it may fall.
     fn reseeded<'m>(&self, _: &'m Self::Model) -> &'m [usize] {
@@ -55,6 +60,8 @@ pub(crate) struct Run<M> {
     /// What the penalty adds to the last of the trace.
     pub penalty: f64,
     pub reseeded: Vec<Reseeded>,
+    /// Whether the last update may have lowered the objective.
+    may_have_fallen: bool,
 }
 
 impl<M> From<M> for Run<M> {
@@ -66,6 +73,7 @@ impl<M> From<M> for Run<M> {
             trace: Vec::new(),
             penalty: 0.0,
             reseeded: Vec::new(),
+            may_have_fallen: false,
         }
     }
 }
@@ -78,17 +86,15 @@ impl<M> Run<M> {
         summary: &Summary,
     ) -> Result<()> {
         self.iterations += 1;
+        let stranger = !learner.admits(&self.model);
         self.model = learner.m_step(summary, self.iterations)?;
         let iteration = self.iterations;
-        let moved = learner.reseeded(&self.model).iter();
+        let moved = learner.reseeded(&self.model);
+        self.may_have_fallen = stranger || !moved.is_empty();
+        let marks = moved.iter();
         self.reseeded
-            .extend(moved.map(|&component| Reseeded { iteration, component }));
+            .extend(marks.map(|&component| Reseeded { iteration, component }));
         Ok(())
-    }
-
-    /// Whether the last update put a component elsewhere.
-    fn may_have_fallen(&self) -> bool {
-        self.reseeded.last().is_some_and(|r| r.iteration == self.iterations)
     }
 }
 
@@ -113,7 +119,7 @@ pub(crate) fn climb<L: Learner>(
         let objective = summary.log_likelihood + run.penalty;
         check_number(objective, run.iterations)?;
         if let Some(&before) = run.trace.last()
-            && !run.may_have_fallen()
+            && !run.may_have_fallen
         {
             let size =
                 summary.magnitude + penalty.iter().map(|p| p.abs()).sum::<f64>();

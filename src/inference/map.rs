@@ -61,6 +61,10 @@ impl Learner for MaximumPosterior {
         model.scores_for(self.before.shape().structure())
     }
 
+    fn admits(&self, model: &GaussianMixture) -> bool {
+        self.before.shape().includes(model.shape())
+    }
+
     fn penalty(&self, model: &GaussianMixture) -> Vec<f64> {
         let Weights::Dirichlet(weights) = self.before.weights() else {
             unreachable!("a plain belief has Dirichlet weights")

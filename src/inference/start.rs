@@ -40,8 +40,8 @@ pub enum Start {
     /// These means (K×D), with weights 1/K and each covariance that of the data; for
     /// [`Vb`](crate::Vb), with all else at the prior.
     Means(DMatrix<f64>),
-    /// This mixture or, if it is of another shape than the fit, the nearest one of that shape; for
-    /// [`Vb`](crate::Vb) its responsibilities make the first posterior.
+    /// This mixture, of any shape; for [`Vb`](crate::Vb) its responsibilities make the first
+    /// posterior.
     Given(GaussianMixture),
     /// What an update makes of these responsibilities (N×K; rows sum to 1).
     Responsibilities(DMatrix<f64>),

@@ -47,6 +47,13 @@ impl Covariance {
         self == Covariance::Tied
     }
 
+    /// Whether every mixture of the `other` shape is one of this shape.
+    pub(crate) fn includes(self, other: Covariance) -> bool {
+        self == Covariance::Full
+            || self == other
+            || (self, other) == (Covariance::Diagonal, Covariance::Spherical)
+    }
+
     /// How many numbers K covariances in D dimensions can choose freely.
     pub fn parameter_count(self, k: usize, d: usize) -> usize {
         self.structure().free(d) * if self.is_tied() { 1 } else { k }

@@ -2,8 +2,8 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::{Covariance, GaussianMixture};
-use crate::distribution::{Gaussian, Structure};
+use super::GaussianMixture;
+use crate::distribution::Gaussian;
 use crate::math::log_sum_exp;
 use crate::{Error, Result};
 
@@ -30,36 +30,6 @@ impl GaussianMixture {
             order.iter().map(|&k| self.components()[k].clone()).collect();
         let weights = DVector::from_fn(order.len(), |i, _| self.weights()[order[i]]);
         GaussianMixture::of(weights, components, self.shape())
-    }
-
-    /// The nearest mixture of this `shape`, in that it makes the most probable what this one draws,
-    /// labels and all: what is shared is the weighted mean.
-    ///
-    /// # Errors
-    /// If a covariance is not positive definite in double precision.
-    pub(crate) fn in_shape(self, shape: Covariance) -> Result<Self> {
-        if self.shape() == shape {
-            return Ok(self);
-        }
-        let scatters = self.components().iter().zip(self.weights()).map(|(c, &w)| {
-            // Alone, a component is what it is, even without weight.
-            let count = if shape.is_tied() { w } else { 1.0 };
-            (count, c.structured_covariance().scaled(count))
-        });
-        let components = shape
-            .pool(scatters)
-            .into_iter()
-            .zip(self.components())
-            .map(|((count, scatter), c)| {
-                let sigma = scatter.divided(count);
-                let sigma = match shape.structure() {
-                    Structure::Dense => sigma.dense().clone().into(),
-                    _ => sigma,
-                };
-                Gaussian::named(c.mean().clone(), sigma, "a starting covariance")
-            })
-            .collect::<Result<_>>()?;
-        Ok(GaussianMixture::of(self.weights().clone(), components, shape))
     }
 
     /// The mixture of the chosen `columns` alone, in the order given (PRML 2.98).
