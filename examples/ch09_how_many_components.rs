@@ -6,7 +6,10 @@ use mixtures::plot::{Chart, Colour, save_row};
 use mixtures::rand::RngExt;
 use mixtures::rand::seq::SliceRandom;
 use mixtures::rand_distr::StandardNormal;
-use mixtures::{Em, GaussianMixture, Prior, Result, data};
+use mixtures::{
+    Choice, Choices, Covariance, Criterion, Em, GaussianMixture, HeldOut, Prior,
+    Result, choose, data,
+};
 
 // ANCHOR: search
 /// How every real data set is fitted here.
@@ -24,68 +27,46 @@ fn mean_and_error(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     (mean, (squares / (n - 1.0) / n).sqrt())
 }
 
-/// Training, held-out and all criteria of one data set, a row for each K.
-struct Row {
-    k: usize,
-    mixture: GaussianMixture,
-    log_likelihood: f64,
-    aic: f64,
-    bic: f64,
-    icl: f64,
-    /// ln p(xₙ) of each row, held out.
-    held_out: DVector<f64>,
+// ANCHOR: choose
+/// One to six components with full covariances, by every criterion.
+fn compare(x: &DMatrix<f64>) -> Result<Choices> {
+    choose(1..=6, &[Covariance::Full]).em(search(1)).folds(10).fit(x)
+}
+// ANCHOR_END: choose
+
+/// The row's mixture, its components in an order that does not depend on the search.
+fn mixture(row: &Choice) -> Result<GaussianMixture> {
+    let fitted = row.outcome.as_ref().map_err(Clone::clone)?;
+    Ok(fitted.fit.mixture.sorted())
 }
 
-fn table(x: &DMatrix<f64>, largest: usize, fold_of: &[usize]) -> Result<Vec<Row>> {
-    let row = |k: usize| {
-        let fit = search(k).fit(x)?;
-        let (log_likelihood, mixture) = (fit.log_likelihood(), fit.mixture);
-        Ok(Row {
-            k,
-            log_likelihood,
-            aic: mixture.aic(x)?,
-            bic: mixture.bic(x)?,
-            icl: mixture.icl(x)?,
-            held_out: held_out(&search(k), x, fold_of)?,
-            mixture,
-        })
-    };
-    (1..=largest).map(row).collect()
-}
-
-fn print(rows: &[Row]) {
-    println!("K    P    ln p(X)      AIC      BIC      ICL   held-out");
-    for row in rows {
-        println!(
-            "{} {:4} {:10.1} {:8.1} {:8.1} {:8.1} {:10.1}",
-            row.k,
-            row.mixture.parameter_count(),
-            row.log_likelihood,
-            row.aic,
-            row.bic,
-            row.icl,
-            row.held_out.sum(),
-        );
-    }
+/// The rows' held-out log likelihoods, for each K.
+fn judged(choices: &Choices) -> Result<Vec<HeldOut>> {
+    let of = |row: &Choice| row.held_out.clone().expect("folds were asked for");
+    choices.rows().iter().map(of).collect()
 }
 
 /// Each criterion above its own smallest value; the held-out likelihood times −2.
-fn panel(heading: &str, rows: &[Row]) -> Chart<'static> {
+fn panel(heading: &str, choices: &Choices) -> Chart<'static> {
     let mut chart = Chart::new("number of components K", "above the smallest")
         .heading(heading)
         .size(380.0, 330.0)
         .x_range(0.7..6.3)
         .y_range(-5.0..150.0);
-    let criteria: [(&str, fn(&Row) -> f64); 4] = [
-        ("AIC", |row| row.aic),
-        ("BIC", |row| row.bic),
-        ("ICL", |row| row.icl),
-        ("−2 × held-out", |row| -2.0 * row.held_out.sum()),
+    let criteria = [
+        ("AIC", Criterion::Aic, 1.0),
+        ("BIC", Criterion::Bic, 1.0),
+        ("ICL", Criterion::Icl, 1.0),
+        ("−2 × held-out", Criterion::HeldOut, -2.0),
     ];
-    for (i, (name, of)) in criteria.into_iter().enumerate() {
-        let least = rows.iter().map(of).fold(f64::INFINITY, f64::min);
-        let points: Vec<(f64, f64)> =
-            rows.iter().map(|row| (row.k as f64, of(row) - least)).collect();
+    for (i, (name, criterion, factor)) in criteria.into_iter().enumerate() {
+        let cost = |row: &Choice| {
+            Some((row.components as f64, factor * row.value(criterion)?))
+        };
+        let costs: Vec<(f64, f64)> = choices.rows().iter().filter_map(cost).collect();
+        let least = costs.iter().map(|(_, cost)| *cost).fold(f64::INFINITY, f64::min);
+        let points: Vec<_> =
+            costs.iter().map(|(k, cost)| (*k, cost - least)).collect();
         let colour = Colour::component(i);
         chart = chart.line(name, points.clone(), colour).dots("", points, colour);
     }
@@ -141,16 +122,22 @@ fn total(values: &DVector<f64>) -> (f64, f64) {
     (mean * n, error * n)
 }
 
-fn holding_out(rows: &[Row], geysers: &[f64]) -> Result<()> {
+fn holding_out(choices: &Choices, geysers: &[f64]) -> Result<()> {
+    let x = data::faithful();
+    let judged = judged(choices)?;
     println!("\n# Held out");
     println!("K      total   error   less that of K = 2   error");
-    for row in rows {
-        let (sum, error) = total(&row.held_out);
-        let (ahead, paired) = total(&(&row.held_out - &rows[1].held_out));
-        println!("{} {sum:10.1} {error:7.1} {ahead:20.1} {paired:7.1}", row.k);
+    for (k, one) in (1..).zip(&judged) {
+        let (sum, error) = total(&one.log_density);
+        let (ahead, paired) = total(&(&one.log_density - &judged[1].log_density));
+        println!("{k} {sum:10.1} {error:7.1} {ahead:20.1} {paired:7.1}");
     }
+    let plain = held_out(&search(2), &x, &judged[1].folds)?;
+    let apart = (plain - &judged[1].log_density).amax();
+    println!("the plain loop differs by less than 1e-9: {}", apart < 1e-9);
     let fits: Vec<_> = (1..).map(f64::from).zip(geysers.iter().copied()).collect();
-    let held: Vec<_> = rows.iter().map(|r| (r.k as f64, r.held_out.sum())).collect();
+    let held: Vec<_> =
+        (1..).map(f64::from).zip(judged.iter().map(HeldOut::total)).collect();
     Chart::new("number of components K", "log likelihood")
         .x_range(1.7..8.3)
         .y_range(-1165.0..-1070.0)
@@ -301,7 +288,7 @@ fn uniform() -> Result<()> {
         println!("{n:4}  {}", cells.join("  "));
     }
     let x = uniform_points(1000, 0);
-    let mixture = guarded(&x, by_bic, 2)?;
+    let mixture = guarded(&x, by_bic, 2)?.sorted();
     let density =
         |at: f64| mixture.log_density(&dmatrix![at]).map_or(0.0, |l| l[0].exp());
     let mut chart = Chart::new("x", "density")
@@ -330,7 +317,7 @@ fn cross() -> Result<()> {
     println!("K      AIC      BIC      ICL");
     let mut chart = Chart::new("x_1", "x_2").equal_aspect();
     for k in 1..=3 {
-        let m = guarded(&x, k, 10)?;
+        let m = guarded(&x, k, 10)?.sorted();
         println!("{k} {:8.1} {:8.1} {:8.1}", m.aic(&x)?, m.bic(&x)?, m.icl(&x)?);
         let all = |m: &GaussianMixture| -> Vec<DMatrix<f64>> {
             (0..k).map(|k| m.covariance(k).clone()).collect()
@@ -347,17 +334,17 @@ fn cross() -> Result<()> {
     chart.save("ch09-cross")
 }
 
-fn irises(rows: &[Row]) -> Result<()> {
+fn irises(choices: &Choices) -> Result<()> {
     let (x, species) = (data::iris(), data::iris_species());
     println!("\n# Irises");
-    print(rows);
+    println!("{choices:.1}");
     println!("\n# Species");
     println!("             K = 2          K = 3");
     for name in ["setosa", "versicolor", "virginica"] {
         print!("{name:10}");
-        for row in &rows[1..3] {
-            let labels = row.mixture.predict(&x)?;
-            let mut counts = vec![0; row.k];
+        for row in &choices.rows()[1..3] {
+            let labels = mixture(row)?.predict(&x)?;
+            let mut counts = vec![0; row.components];
             for (label, of) in labels.into_iter().zip(&species) {
                 counts[label] += usize::from(*of == name);
             }
@@ -382,8 +369,7 @@ fn irises(rows: &[Row]) -> Result<()> {
 
 fn main() -> Result<()> {
     let geysers = training()?;
-    let x = data::faithful();
-    let geyser = table(&x, 6, &deal(x.nrows(), 10, &mut rng(9)))?;
+    let geyser = compare(&data::faithful())?;
     holding_out(&geyser, &geysers)?;
     optimism()?;
     evidence();
@@ -391,8 +377,8 @@ fn main() -> Result<()> {
     uniform()?;
     cross()?;
     println!("\n# Old Faithful");
-    print(&geyser);
-    let six = &geyser[5].mixture;
+    println!("{geyser:.1}");
+    let six = mixture(&geyser.rows()[5])?;
     let deviation = |k: usize| six.covariance(k)[(0, 0)].sqrt();
     let narrowest =
         (1..6).fold(0, |a, b| if deviation(b) < deviation(a) { b } else { a });
@@ -401,8 +387,7 @@ fn main() -> Result<()> {
         six.means()[(narrowest, 0)]
     );
     println!("its standard deviation = {:.3}", deviation(narrowest));
-    let x = data::iris();
-    let flowers = table(&x, 6, &deal(x.nrows(), 10, &mut rng(9)))?;
+    let flowers = compare(&data::iris())?;
     irises(&flowers)?;
     save_row(
         "ch09-criteria",
