@@ -90,7 +90,7 @@ fn optimism_of_a_mean() {
     let mu = dvector![1.0, -2.0, 0.5];
     let l = sigma.clone().cholesky().unwrap().l();
     let (mut optimism, mut above, mut below) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..4000 {
+    for _ in 0..20_000 {
         let mut draw = || &mu + &l * noise(3, &mut rng);
         let (x, y): (Vec<_>, Vec<_>) = (0..4).map(|_| (draw(), draw())).unzip();
         let mean = x.iter().sum::<DVector<f64>>() / 4.0;
