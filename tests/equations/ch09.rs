@@ -84,7 +84,7 @@ fn paired_standard_error() {
 
 /// The mean of a Gaussian with known covariance: D = 3, N = 4, by plain densities.
 #[test]
-fn optimism_of_a_mean() {
+fn training_minus_fresh() {
     let mut rng = rng(92);
     let sigma = random_covariance(3, &mut rng);
     let mu = dvector![1.0, -2.0, 0.5];
@@ -109,7 +109,7 @@ fn optimism_of_a_mean() {
 /// A Gaussian's mean and variance, fitted to data of three kinds: tr(I⁻¹ G) with both
 /// matrices by finite differences and sampling, against training minus fresh.
 #[test]
-fn optimism() {
+fn takeuchi() {
     type Draw = fn(&mut Rng) -> f64;
     let normal: Draw = |rng| noise(1, rng)[0];
     let uniform: Draw = |rng| rng.random::<f64>();
