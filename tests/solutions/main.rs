@@ -16,3 +16,4 @@ mod ch13;
 mod ch14;
 mod ch15;
 mod ch16;
+mod ch17;
