@@ -57,8 +57,8 @@ fn restaurant() {
         row(&format!("K = {k}"), &|alpha| expected_of(k, alpha, 82.0));
     }
     row("infinitely many", &|alpha| expected_groups(alpha, 82));
-    row("N = 1000", &|alpha| expected_groups(alpha, 1000));
-    row("N = 1000000", &|alpha| expected_groups(alpha, 1_000_000));
+    row("same, N = 1000", &|alpha| expected_groups(alpha, 1000));
+    row("same, N = 10^6", &|alpha| expected_groups(alpha, 1_000_000));
 }
 
 fn sticks() -> Result<()> {
@@ -197,8 +197,8 @@ fn prior(spread: f64) -> Prior {
 // ANCHOR_END: prior
 
 // ANCHOR: hand_over
-/// Twenty components, from ten starts of their own (first) and from the best of each k
-/// from 1 to 7.
+/// Twenty components: first from ten starts of their own, then from the best of
+/// 1, 2, … 7 components.
 fn fits(
     x: &DMatrix<f64>,
     prior: &Prior,
@@ -522,7 +522,7 @@ fn eight_points() -> Result<()> {
     let before = prior.gaussian_wishart()?;
     let alpha: f64 = 1.0;
     let all = divisions(8);
-    let mut exact = vec![0.0; 9];
+    let mut exact = [0.0; 9];
     // ANCHOR: eight
     for z in &all {
         let groups = z.iter().max().map_or(0, |k| k + 1);

@@ -207,9 +207,10 @@ fn stick_means() {
     let rest = alpha / (1.0 + alpha);
     let library = StickBreaking::process(alpha, 5).unwrap().mean();
     for k in 0..4 {
-        let left = |v: &Vec<f64>, k: usize| v[..k].iter().map(|v| 1.0 - v).product();
-        let weights: Vec<f64> =
-            draws.iter().map(|v| v[k] * left(v, k) as f64).collect();
+        let left = |v: &Vec<f64>, k: usize| -> f64 {
+            v[..k].iter().map(|v| 1.0 - v).product()
+        };
+        let weights: Vec<f64> = draws.iter().map(|v| v[k] * left(v, k)).collect();
         let formula = rest.powi(k as i32) / (1.0 + alpha);
         assert_mean(&weights, formula);
         assert_relative_eq!(library[k], formula, max_relative = 1e-12);
