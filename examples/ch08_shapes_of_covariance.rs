@@ -259,49 +259,51 @@ fn held_out() -> Result<()> {
         4.0, 0.0, 0.0, 0.0;
         0.0, 4.0, 0.0, 0.0
     ];
+    let truth = |rhos: [f64; 3]| {
+        let weights = DVector::from_element(3, 1.0 / 3.0);
+        let sigmas = rhos.map(|rho| chain(4, rho)).to_vec();
+        GaussianMixture::new(weights, means.clone(), sigmas)
+    };
+    let truths = [truth([0.5, 0.5, 0.5])?, truth([0.7, 0.5, 0.3])?];
+    let fresh =
+        truths.each_ref().map(|t| t.sample(5000, &mut rng_stream(8, 1 << 32)).0);
+    println!("\n# Held out");
+    println!("           one covariance   three covariances");
+    println!("points      full     tied      full     tied");
     let shapes = [Covariance::Full, Covariance::Tied];
-    let truths =
-        [("one covariance", [0.5, 0.5, 0.5]), ("three covariances", [0.7, 0.5, 0.3])];
-    let mut charts = Vec::new();
-    for (heading, rhos) in truths {
-        let truth = GaussianMixture::new(
-            DVector::from_element(3, 1.0 / 3.0),
-            means.clone(),
-            rhos.map(|rho| chain(4, rho)).to_vec(),
-        )?;
-        let (fresh, _) = truth.sample(5000, &mut rng_stream(8, 1 << 32));
-        println!("\n# Held out: {heading}");
-        println!("points     full     tied");
-        let mut lines = [Vec::new(), Vec::new()];
-        for n in [25, 35, 50, 70, 100, 150, 200, 300, 500, 1000, 2000] {
-            print!("{n:6}");
+    let mut lines = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
+    for n in [25, 35, 50, 70, 100, 150, 200, 300, 500, 1000, 2000] {
+        print!("{n:6}");
+        for ((truth, fresh), lines) in truths.iter().zip(&fresh).zip(&mut lines) {
+            print!(" ");
             for (line, shape) in lines.iter_mut().zip(shapes) {
-                let gaps = (0..20)
+                let losses = (0..20)
                     .map(|i| {
                         let (x, _) = truth.sample(n, &mut rng_stream(8, 2 + i));
-                        gap(&truth, shape, &x, &fresh)
+                        gap(truth, shape, &x, fresh)
                     })
                     .collect::<Result<Vec<f64>>>()?;
-                let middle = median(&gaps);
+                let middle = median(&losses);
                 print!(" {middle:8.3}");
                 line.push((n as f64, middle));
             }
-            println!();
         }
-        let [full, tied] = lines;
-        charts.push(
-            Chart::new("points", "below the truth, a fresh point")
-                .heading(heading)
-                .log_x()
-                .log_y()
-                .x_range(20.0..2500.0)
-                .y_range(0.003..10.0)
-                .line("full", &full, Colour::component(0))
-                .dots("", &full, Colour::component(0))
-                .line("tied", &tied, Colour::component(1))
-                .dots("", &tied, Colour::component(1)),
-        );
+        println!();
     }
+    let headings = ["one covariance", "three covariances"];
+    let charts = [0, 1].map(|i| {
+        let [full, tied] = &lines[i];
+        Chart::new("points", "below the truth, a fresh point")
+            .heading(headings[i])
+            .log_x()
+            .log_y()
+            .x_range(20.0..2500.0)
+            .y_range(0.003..10.0)
+            .line("full", full, Colour::component(0))
+            .dots("", full, Colour::component(0))
+            .line("tied", tied, Colour::component(1))
+            .dots("", tied, Colour::component(1))
+    });
     save_row("ch08-held-out", &charts)
 }
 
@@ -315,7 +317,7 @@ fn arms() -> Result<()> {
         (Covariance::Diagonal, 12),
         (Covariance::Spherical, 16),
     ];
-    let (mut panels, mut beads) = (Vec::new(), 0);
+    let mut panels = Vec::new();
     for (shape, k) in alike.into_iter().chain(many) {
         let fit = Em::new(k).covariance(shape).restarts(5).seed(8).fit(&x)?;
         println!(
@@ -323,9 +325,6 @@ fn arms() -> Result<()> {
             fit.mixture.parameter_count(),
             fit.log_likelihood()
         );
-        if (shape, k) == (Covariance::Spherical, 16) {
-            beads = fit.mixture.parameter_count();
-        }
         let drawn = match shape {
             Covariance::Diagonal => false,
             Covariance::Tied => k == 3,
@@ -340,7 +339,6 @@ fn arms() -> Result<()> {
             panels.push(panel(chart, &x, &fit.mixture)?);
         }
     }
-    println!("parameters of sixteen balls = {beads}");
     save_grid("ch08-arms", 2, &panels)
 }
 
@@ -360,6 +358,7 @@ fn turn() -> DMatrix<f64> {
 }
 
 fn blind() -> Result<()> {
+    println!("\n# Five views of the same points");
     // ANCHOR: blind
     let x = data::notebook();
     let maps = [
@@ -369,7 +368,6 @@ fn blind() -> Result<()> {
         turn(),
         dmatrix![1.0, 1.5; 0.0, 1.0],
     ];
-    println!("\n# Five views of the same points");
     println!("shape         as is   both x 10   x_1 x 4    turned   sheared");
     for shape in Covariance::ALL {
         print!("{shape:9}");

@@ -50,13 +50,12 @@ impl Problem {
     /// F(q, θ), term by term, at the weights Nₖ/N.
     fn bound(&self, means: &DMatrix<f64>, sigmas: &[DMatrix<f64>]) -> f64 {
         let mut sum = 0.0;
-        for k in 0..K {
+        for (k, sigma) in sigmas.iter().enumerate() {
             let mean = means.row(k).transpose();
             for n in 0..self.x.nrows() {
                 let x = self.x.row(n).transpose();
                 let weight = self.counts[k] / self.x.nrows() as f64;
-                let log_joint =
-                    weight.ln() + plain_log_density(&x, &mean, &sigmas[k]);
+                let log_joint = weight.ln() + plain_log_density(&x, &mean, sigma);
                 let q = self.q[(n, k)];
                 sum += q * (log_joint - q.ln());
             }
@@ -414,12 +413,11 @@ fn shape_invariance() {
     };
     for shape in Covariance::ALL {
         let here = fit(shape, &DMatrix::identity(2, 2), &dvector![0.0, 0.0]);
-        for (a, permitting) in [(&shear, 2), (&flip, 3), (&turn, 4)] {
-            // The first two shapes permit all maps.
+        for a in [&shear, &flip, &turn] {
             let permits = match shape {
                 Covariance::Full | Covariance::Tied => true,
-                Covariance::Diagonal => permitting == 3,
-                _ => permitting == 4,
+                Covariance::Diagonal => a == &flip,
+                _ => a == &turn,
             };
             let there = fit(shape, a, &b);
             let volume = 300.0 * a.determinant().abs().ln();
