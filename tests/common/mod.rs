@@ -3,6 +3,8 @@
 
 #![allow(dead_code)]
 
+pub mod shapes;
+
 use mixtures::math::Rng;
 use mixtures::nalgebra::{DMatrix, DVector};
 use mixtures::rand::RngExt;
