@@ -217,9 +217,10 @@ impl GaussianWishart {
     /// KL(self ‖ other).
     ///
     /// # Errors
-    /// If `other` has another dimension.
+    /// If `other` has another dimension, or is a distribution of other precisions.
     pub fn kl(&self, other: &GaussianWishart) -> Result<f64> {
         self.expect_dimension(other.dimension(), "the other distribution")?;
+        self.wishart.expect_alike(&other.wishart)?;
         Ok(self.kl_terms(other).iter().sum())
     }
 

@@ -243,8 +243,11 @@ impl Wishart {
         let precision = Cholesky::new(lambda, "the precision")?;
         self.expect_dimension(lambda.nrows(), "the precision")?;
         if !self.structure.admits(lambda) {
-            let expected = "diagonal, or the same along the diagonal, as W is";
-            return Err(Error::shape("the precision", expected, "of another kind"));
+            let expected = match self.structure {
+                Structure::Diagonal => "zero off the diagonal, as W is",
+                _ => "a multiple of the identity, as W is",
+            };
+            return Err(Error::shape("the precision", expected, "something else"));
         }
         Ok(self.log_density_of(&precision))
     }
@@ -265,10 +268,25 @@ impl Wishart {
     /// KL(self ‖ other).
     ///
     /// # Errors
-    /// If `other` has another dimension.
+    /// If `other` has another dimension, or is a distribution of other precisions.
     pub fn kl(&self, other: &Wishart) -> Result<f64> {
-        self.expect_dimension(other.dimension(), "the other scale")?;
+        self.expect_alike(other)?;
         Ok(self.kl_terms(other).iter().sum())
+    }
+
+    /// Refuses what has no density with respect to the same entries. (In one dimension there is
+    /// one entry.)
+    pub(crate) fn expect_alike(&self, other: &Wishart) -> Result<()> {
+        self.expect_dimension(other.dimension(), "the other scale")?;
+        if self.structure == other.structure || self.dimension() == 1 {
+            return Ok(());
+        }
+        let kind = |of: &Wishart| match of.structure {
+            Structure::Dense => "of any precision",
+            Structure::Diagonal => "of diagonal precisions",
+            Structure::Spherical => "of multiples of the identity",
+        };
+        Err(Error::shape("the other distribution", kind(self), kind(other)))
     }
 
     /// The terms of KL(self ‖ other), which are of equal D: the scale of its rounding.
