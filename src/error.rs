@@ -69,7 +69,7 @@ pub enum Error {
 
     /// The data themselves lie in a plane (or a line, or a point), where no density exists.
     #[error(
-        "the data have no spread {direction}, so that no full covariance fits them; \
+        "the data have no spread {direction}, so that no covariance of this shape fits them; \
          remove the column, or a column that is a combination of others, or add rows"
     )]
     Degenerate {
@@ -123,7 +123,7 @@ pub enum Error {
     #[error(
         "the objective fell from {from} to {to} at iteration {iteration}, more than rounding \
          explains ({allowed:.1e}); the problem is too badly conditioned for double precision: \
-         rescale or decorrelate the columns"
+         rescale or decorrelate the columns, or bring the prior closer to the data"
     )]
     ObjectiveFell {
         /// The update after which it was lower.

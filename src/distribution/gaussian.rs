@@ -264,7 +264,7 @@ impl From<Gaussian> for Parts {
 /// Where only the variances count, dependent columns do no harm.
 pub(crate) fn check_spread(covariance: &Structured) -> Result<()> {
     let sd = covariance.diagonal().map(f64::sqrt);
-    if let Some(column) = sd.iter().position(|s| s.is_nan() || *s <= 0.0) {
+    if let Some(column) = sd.iter().position(|s| s.is_nan() || *s < 1e-150) {
         return Err(Error::Degenerate {
             direction: format!(
                 "in column {column}, which is constant (or spread over less than 1e-150)"

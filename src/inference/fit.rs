@@ -121,8 +121,9 @@ pub(crate) fn climb<L: Learner>(
         if let Some(&before) = run.trace.last()
             && !run.may_have_fallen
         {
-            let size =
-                summary.magnitude + penalty.iter().map(|p| p.abs()).sum::<f64>();
+            // Each term of the penalty is a difference of numbers of size one or more.
+            let terms: f64 = penalty.iter().map(|p| 1.0 + p.abs()).sum();
+            let size = summary.magnitude + terms;
             check_climb(before, objective, ROUNDING * size, run.iterations)?;
             let gain = (objective - before) / points.total;
             run.converged = search.tolerance > 0.0 && gain < search.tolerance;
