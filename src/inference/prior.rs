@@ -125,6 +125,7 @@ impl Prior {
     /// freedom fewer than the matrix.
     pub(crate) fn component(&self, structure: Structure) -> Result<GaussianWishart> {
         self.check()?;
+        // ANCHOR: smaller
         let wishart = if structure == Structure::Dense {
             Wishart::new(self.nu0, self.w0.clone())?
         } else {
@@ -134,6 +135,7 @@ impl Prior {
             let inverse_w = sums.divided(structure.copies(d) as f64);
             Wishart::structured(self.nu0 - (d as f64 - 1.0), structure, inverse_w)?
         };
+        // ANCHOR_END: smaller
         GaussianWishart::new(self.m0.clone(), self.beta0, wishart)
     }
 
