@@ -71,7 +71,7 @@ fn assert_marked(fit: &EmFit, x: &DMatrix<f64>) {
 #[test]
 fn a_collapse_stops_or_is_reseeded() -> Result<()> {
     let (x, start) = trap();
-    let em = Em::new(3).start(Start::Given(start)).seed(5);
+    let em = Em::new(3).start(Start::Given(start.clone())).seed(5);
     let fault = em.fit(&x).unwrap_err();
     assert!(matches!(fault, Error::Collapse { component: 2, .. }), "{fault}");
     let em = em.on_collapse(OnCollapse::Reseed);
@@ -81,6 +81,13 @@ fn a_collapse_stops_or_is_reseeded() -> Result<()> {
     assert_eq!(first.component, 2);
     assert!(fit.converged, "{:?}", fit.reseeded.len());
     assert!(fit.mixture.weights().min() > 0.05);
+    // It begins anew with N/K points, at a row.
+    let counts = start.responsibilities(&x)?.row_sum();
+    let m = em.clone().max_iterations(1).fit(&x)?.mixture;
+    let share = m.weights()[2] / (m.weights()[0] + m.weights()[1]);
+    assert!((share - 80.0 / 3.0 / (counts[0] + counts[1])).abs() < 1e-12);
+    let near = |row: usize| (x.row(row) - m.means().row(2)).amax() < 1e-12;
+    assert!((0..80).any(near));
     // A fit without a collapse is the same with or without.
     let calm = Em::new(2).seed(1);
     let iris = data::iris();

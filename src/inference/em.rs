@@ -32,8 +32,8 @@ pub enum OnCollapse {
     #[default]
     Stop,
     /// It puts the component elsewhere, at a random point, as large as a component of a random
-    /// start and with 1/K of all weight, and goes on. [`EmFit::reseeded`] says where in the trace;
-    /// there the likelihood may fall.
+    /// start and as if it held N/K points beside those of the others, and goes on.
+    /// [`EmFit::reseeded`] says where in the trace; there the likelihood may fall.
     Reseed,
 }
 
