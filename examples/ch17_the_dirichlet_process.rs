@@ -23,7 +23,7 @@ fn main() -> Result<()> {
     let x = data::galaxies();
     let found = galaxies(&x)?;
     order_of_the_galaxies(&x, &found[1])?;
-    side_by_side(&x)?;
+    side_by_side(&x, &found)?;
     eight_points()?;
     referee(&x, &found)?;
     next_galaxy(&x, &found[1], &found[3])?;
@@ -315,22 +315,29 @@ fn order_of_the_galaxies(x: &DMatrix<f64>, fit: &VbFit) -> Result<()> {
     Ok(())
 }
 
-fn side_by_side(x: &DMatrix<f64>) -> Result<()> {
+/// The fits by sticks, and those by a sparse Dirichlet whose concentrations add up to α;
+/// for both also the bound of the division, whatever the order or the names.
+fn side_by_side(x: &DMatrix<f64>, found: &[VbFit]) -> Result<()> {
     println!("\n# Beside a sparse Dirichlet");
-    println!("{:<26}{:>9}{:>8}  counts of the first eight", "", "F", "in use");
-    for alpha0 in [0.005, 0.05, 0.25] {
-        let prior = Prior { alpha0, ..prior(1.0) };
-        let fit = best(x, &prior, Concentration::Dirichlet)?;
-        let mut falling: Vec<f64> = fit.posterior.counts().iter().copied().collect();
-        falling.sort_by(|a, b| b.total_cmp(a));
-        let eight: String =
-            falling.iter().take(8).map(|c| format!("{c:>6.1}")).collect();
-        let name = format!("Dirichlet, alpha0 = {alpha0}");
-        println!(
-            "{name:<26}{:>9.2}{:>8}  {eight}",
-            fit.elbo(),
-            in_use(&fit.posterior)
-        );
+    println!("{:<7}{:>27}{:>30}", "", "sticks", "Dirichlet, alpha0 = alpha/20");
+    let head = format!("{:>8}{:>9}{:>11}", "in use", "F", "division");
+    println!("{:<7}{head:>27}{head:>30}", "alpha");
+    for (alpha, sticks) in ALPHAS.into_iter().zip(found) {
+        let prior = Prior { alpha0: alpha / 20.0, ..prior(1.0) };
+        let dirichlet = best(x, &prior, Concentration::Dirichlet)?;
+        let (counts, used) = (sticks.posterior.counts(), in_use(&sticks.posterior));
+        // ANCHOR: nameless
+        let from = |k: usize| counts.rows_range(k..).sum(); // points here and later
+        let order: f64 =
+            (0..used).map(|k| ((alpha + from(k)) / counts[k]).ln()).sum();
+        let namings = dirichlet.posterior.log_relabellings().unwrap_or(0.0);
+        // ANCHOR_END: nameless
+        let row = |fit: &VbFit, more: f64| {
+            let f = fit.elbo();
+            format!("{:>8}{f:>9.2}{:>11.2}", in_use(&fit.posterior), f + more)
+        };
+        let (sticks, dirichlet) = (row(sticks, order), row(&dirichlet, namings));
+        println!("{alpha:<7}{sticks:>27}{dirichlet:>30}");
     }
     Ok(())
 }

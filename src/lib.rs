@@ -42,12 +42,31 @@
 //! # Ok::<(), mixtures::Error>(())
 //! ```
 //!
+//! # Shapes, and how many
+//!
+//! Covariances have one of four shapes ([`Covariance`]): full, tied (one for all), diagonal or
+//! spherical. [`choose`] compares numbers of components and shapes in a table: AIC, BIC, ICL and, if
+//! asked, the likelihood of rows held out and the bound.
+//!
+//! ```
+//! use mixtures::{Covariance, Criterion, choose, data};
+//!
+//! let shapes = [Covariance::Full, Covariance::Tied];
+//! let choices = choose(1..=3, &shapes).fit(&data::faithful())?;
+//! println!("{choices}");
+//! let best = choices.best(Criterion::Bic).expect("not all of them collapsed");
+//! assert_eq!((best.components, best.covariance), (3, Covariance::Tied));
+//! # Ok::<(), mixtures::Error>(())
+//! ```
+//!
 //! # What it promises
 //!
 //! - **The objective never falls**, log likelihood or bound, each with every constant: nothing is
 //!   added to a covariance behind your back. If a
 //!   component collapses onto too few points, or rounding gets the better of the data, the fit
-//!   stops with an [`Error`] that says which, where, and what to do.
+//!   stops with an [`Error`] that says which, where, and what to do. (On request,
+//!   [`OnCollapse::Reseed`], a collapsed component is put elsewhere; the fit says where the
+//!   likelihood fell for it.)
 //! - **Digits are kept**: moments are taken about fixed centres, so that an offset common to all
 //!   the data costs nothing ([`Moments`]).
 //! - **The same bits** for any number of threads, and for the same seed.
@@ -66,13 +85,18 @@
 //! | 3 Mixtures and hidden labels | [`mixture`], [`math::log_sum_exp`], [`data`] |
 //! | 4 Responsibilities and the updates | [`inference`]: [`e_step`], [`Summary`], [`Em`] |
 //! | 5 Why EM climbs | [`inference`]: the fitting loop behind [`Em`] |
-//! | 9 How many components? | [`inference`]: [`choose`], [`Em::cross_validate`]; [`GaussianMixture::kl_bounds`] |
+//! | 6 Where to start | [`inference`]: [`Start`], [`Em::restarts`] |
+//! | 7 When the likelihood misleads | [`inference`]: [`Em::prior`], [`Prior::for_components`], [`OnCollapse`] |
+//! | 8 Shapes of covariance | [`mixture`]: [`Covariance`] |
+//! | 9 How many components? | [`inference`]: [`choose`], [`Choices`], [`Em::cross_validate`], [`HeldOut`]; [`GaussianMixture::kl_bounds`] |
 //! | 10 Bayes for one Gaussian | [`distribution`]: [`GaussianWishart`], [`Wishart`], [`StudentT`] |
 //! | 11 The evidence lower bound | (the idea behind [`Vb`]; nothing of its own) |
 //! | 12 Variational Bayes for the mixture | [`inference`]: [`Prior`], [`Vb`], [`Posterior`]; [`Dirichlet`] |
 //! | 13 The bound, term by term | [`inference`]: [`ElboTerms`], [`Posterior::elbo`] |
 //! | 14 Predicting | [`mixture`]: [`StudentTMixture`], [`Posterior::predictive`] |
 //! | 15 How far off is variational Bayes? | [`inference`]: [`Gibbs`], [`Posterior::credible`] |
+//! | 16 Letting Bayes choose K | [`Posterior::counts`], [`Posterior::log_relabellings`] |
+//! | 17 The Dirichlet process | [`Concentration`]; [`distribution`]: [`StickBreaking`], [`Weights`] |
 //! | every figure | [`plot`] |
 //!
 //! Modules import downwards only: `error`, `finite`, [`math`], [`stats`], the kernel (private), [`data`],
