@@ -82,8 +82,8 @@ fn six_to_two() -> Result<()> {
 }
 
 // ANCHOR: twins
-/// N₁ after each update and the last posterior, for two components that share the rows of `x` alike but for
-/// the amount: the first has `share` of every point.
+/// N₁ after each update, and the last posterior, for two components that share every
+/// row of `x` in the same way: the first has `share` of it.
 fn twin_run(
     x: &DMatrix<f64>,
     prior: &Prior,
@@ -209,7 +209,7 @@ fn vaguer_priors() -> Result<()> {
     Ok(())
 }
 
-/// One hundred starts for each of three priors.
+/// One hundred starts for each of four priors.
 fn hundred_starts() -> Result<()> {
     println!("\n# A hundred starts");
     let x = data::faithful();
