@@ -113,7 +113,7 @@ fn twins() -> Result<()> {
     let (x, _) = normal.sample(200, &mut rng(16));
     println!("\n# Twins");
     println!(
-        "           N_1 after 0     10     20     40     80    400    apart       F   F, empty"
+        "alpha_0 after 0     10     20     40     80    400   apart        F  F, empty"
     );
     let (mut near, mut far) = (
         Chart::new("update", "N_1").heading("forty updates").y_range(60.0..103.0),
@@ -124,8 +124,8 @@ fn twins() -> Result<()> {
         let (path, q) = twin_run(&x, &prior, share, 400)?;
         let at = [0, 10, 20, 40, 80, 400].map(|n| path[n]);
         println!(
-            "alpha_0 = {alpha0:<4}{:>9}{}{:9.2}{:8.1}{:10.1}",
-            format!("{:.1}", at[0]),
+            "{alpha0:<7}{:8.1}{}{:8.2}{:9.1}{:10.1}",
+            at[0],
             row(&at[1..], 7, |n| format!("{n:.1}")),
             (q.means().row(0) - q.means().row(1)).norm(),
             q.elbo(&x)?,
