@@ -82,8 +82,8 @@ fn six_to_two() -> Result<()> {
 }
 
 // ANCHOR: twins
-/// N₁ after each update and the last posterior, for two components that share the rows of `x` alike but for
-/// the amount: the first has `share` of every point.
+/// N₁ after each update, and the last posterior, for two components that share every
+/// row of `x` in the same way: the first has `share` of it.
 fn twin_run(
     x: &DMatrix<f64>,
     prior: &Prior,
@@ -113,7 +113,7 @@ fn twins() -> Result<()> {
     let (x, _) = normal.sample(200, &mut rng(16));
     println!("\n# Twins");
     println!(
-        "           N_1 after 0     10     20     40     80    400    apart       F   F, empty"
+        "alpha_0 after 0     10     20     40     80    400   apart        F  F, empty"
     );
     let (mut near, mut far) = (
         Chart::new("update", "N_1").heading("forty updates").y_range(60.0..103.0),
@@ -124,8 +124,8 @@ fn twins() -> Result<()> {
         let (path, q) = twin_run(&x, &prior, share, 400)?;
         let at = [0, 10, 20, 40, 80, 400].map(|n| path[n]);
         println!(
-            "alpha_0 = {alpha0:<4}{:>9}{}{:9.2}{:8.1}{:10.1}",
-            format!("{:.1}", at[0]),
+            "{alpha0:<7}{:8.1}{}{:8.2}{:9.1}{:10.1}",
+            at[0],
             row(&at[1..], 7, |n| format!("{n:.1}")),
             (q.means().row(0) - q.means().row(1)).norm(),
             q.elbo(&x)?,
@@ -209,7 +209,7 @@ fn vaguer_priors() -> Result<()> {
     Ok(())
 }
 
-/// One hundred starts for each of three priors.
+/// One hundred starts for each of four priors.
 fn hundred_starts() -> Result<()> {
     println!("\n# A hundred starts");
     let x = data::faithful();

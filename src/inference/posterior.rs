@@ -218,9 +218,11 @@ impl Posterior {
 
     /// ln(K!/m!), where m is the number of components that hold less than half a point: the
     /// logarithm of how many namings of the components differ. The bound knows of one of them, and
-    /// all are equally good, so that the bound plus this is an estimate of ln p(X). It is no bound: where
-    /// components overlap, or m of them are not quite empty, it is too high. None for a
-    /// Dirichlet process, whose components are not interchangeable.
+    /// all are equally good, so that the bound plus this is an estimate of ln p(X) if
+    /// components are far apart or empty. Where they overlap it is mostly too low, since the
+    /// labels are independent under q; but it is no bound, and where components are alike
+    /// without being empty it is too high. None for a Dirichlet process, whose components
+    /// are not interchangeable.
     ///
     /// ```
     /// use mixtures::{Vb, data};
