@@ -68,7 +68,16 @@ impl Wishart {
     pub fn new(nu: f64, w: DMatrix<f64>) -> Result<Self> {
         let inverse_w = inverse(&Cholesky::new(&w, "the scale W")?);
         let factor = Cholesky::new(&inverse_w, INVERSE_SCALE)?;
-        Wishart::checked(nu, Structure::Dense, w.into(), inverse_w.into(), factor)
+        let whitener = factor.inverse_root();
+        Wishart {
+            nu,
+            structure: Structure::Dense,
+            w: w.into(),
+            inverse_w: inverse_w.into(),
+            factor,
+            whitener,
+        }
+        .checked()
     }
 
     /// From the degrees of freedom ν and the inverse of the scale, W⁻¹ (D×D).
@@ -116,34 +125,28 @@ impl Wishart {
             Structured::Dense(root) => square(&root.transpose()).into(),
             diagonal => squared(diagonal),
         };
-        Wishart::checked(nu, structure, w, inverse_w, factor)
+        Wishart { nu, structure, w, inverse_w, factor, whitener }.checked()
     }
 
-    fn checked(
-        nu: f64,
-        structure: Structure,
-        w: Structured,
-        inverse_w: Structured,
-        factor: Cholesky,
-    ) -> Result<Self> {
-        check_positive(nu, "nu")?;
-        let block = structure.block(w.dimension());
+    /// The same, if ν and the entries are within bounds.
+    fn checked(self) -> Result<Self> {
+        check_positive(self.nu, "nu")?;
+        let (block, _) = self.blocks();
         let lowest = block as f64 - 1.0;
-        if nu <= lowest {
+        if self.nu <= lowest {
             let reason = format!(
                 "a Wishart distribution in {block} dimensions needs more than {lowest} degrees of \
                  freedom"
             );
-            return Err(Error::option("nu", nu, &reason));
+            return Err(Error::option("nu", self.nu, &reason));
         }
-        if w.amax().max(inverse_w.amax()) > LARGEST {
+        if self.w.amax().max(self.inverse_w.amax()) > LARGEST {
             return Err(Error::NotPositiveDefinite {
                 what: "the scale W, or its inverse,".into(),
                 reason: "has entries above 1e200; rescale the data".into(),
             });
         }
-        let whitener = factor.inverse_root();
-        Ok(Wishart { nu, structure, w, inverse_w, factor, whitener })
+        Ok(self)
     }
 
     /// What is known of Λ after seeing `count` points with this scatter about their known mean:
@@ -410,22 +413,35 @@ impl TryFrom<Parts> for Wishart {
         }
         Cholesky::of(&parts.w, "the scale W")?;
         let factor = Cholesky::of(&parts.inverse_w, INVERSE_SCALE)?;
-        let wishart = Wishart::checked(
-            parts.nu,
-            parts.structure,
-            parts.w,
-            parts.inverse_w,
-            factor,
-        )?;
-        if !parts.structure.admits(wishart.inverse_w()) {
+        let Parts { nu, structure, w, inverse_w } = parts;
+        let whitener = factor.inverse_root();
+        let wishart =
+            Wishart { nu, structure, w, inverse_w, factor, whitener }.checked()?;
+        if diagonal && !structure.admits_diagonal(&wishart.inverse_w.diagonal()) {
             let expected = "the same along the diagonal";
             return Err(Error::shape("the inverse scale", expected, "not"));
         }
-        let (l, w) = (wishart.factor.l(), wishart.w());
-        let distance = l.transpose() * w * l - DMatrix::identity(d, d);
-        // W is rounded, which L magnifies.
-        let size = l.abs().transpose() * w.abs() * l.abs();
-        let allowed = INVERSE + 64.0 * d as f64 * f64::EPSILON * size.amax();
+        // Lᵀ W L − I, and the size of the terms of Lᵀ W L: W is rounded, which L magnifies.
+        let (distance, size) = match (wishart.factor.root(), &wishart.w) {
+            (Structured::Dense(l), w) => {
+                let size = l.abs().transpose() * w.dense().abs() * l.abs();
+                let product = l.transpose() * w.dense() * l;
+                (product - DMatrix::identity(d, d), size.amax())
+            }
+            (l, w) => {
+                let product = l.congruence(w).diagonal();
+                let size = product.amax();
+                (
+                    DMatrix::from_column_slice(
+                        d,
+                        1,
+                        product.add_scalar(-1.0).as_slice(),
+                    ),
+                    size,
+                )
+            }
+        };
+        let allowed = INVERSE + 64.0 * d as f64 * f64::EPSILON * size;
         if distance.iter().all(|v| v.abs() <= allowed) {
             return Ok(wishart);
         }
