@@ -9,7 +9,8 @@ use mixtures::math::{log_sum_exp, rng, rng_stream};
 use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use mixtures::rand::RngExt;
 use mixtures::{
-    GaussianMixture, Moments, Posterior, Prior, Result, Start, Vb, VbFit, data,
+    Concentration, GaussianMixture, Moments, Posterior, Prior, Result, Start, Vb,
+    VbFit, data,
 };
 use proptest::prelude::*;
 
@@ -512,5 +513,19 @@ fn draws_of_nearly_improper_components() -> Result<()> {
     let credible = q.credible(0.9, 1000, &mut rng(460))?;
     let full = q.alpha().imax();
     assert!(credible.covariances[full].upper[(0, 0)] < 2.0);
+    Ok(())
+}
+
+/// Counts are read from what they were added to, the sticks: β₀ may be far larger.
+#[test]
+fn counts_survive_a_large_beta0() -> Result<()> {
+    let x = data::faithful();
+    let prior = Prior { beta0: 1e20, ..Prior::from_data(&x)? };
+    let r =
+        DMatrix::from_fn(x.nrows(), 2, |n, k| f64::from(usize::from(n < 100) == k));
+    let process = Concentration::DirichletProcess { alpha: 1.0 };
+    let vb = Vb::new(2).prior(prior).concentration(process);
+    let posterior = vb.given_responsibilities(&x, &r)?;
+    assert_eq!(posterior.counts()[0], 172.0);
     Ok(())
 }

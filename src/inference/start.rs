@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::distribution::Gaussian;
 use crate::finite::check_finite;
-use crate::inference::posterior::check_responsibilities;
+use crate::inference::shares::{check_columns, check_responsibilities};
 use crate::kernel::Points;
 use crate::math::{Cholesky, Rng, squared};
 use crate::mixture::{Covariance, GaussianMixture};
@@ -58,11 +58,7 @@ impl Start {
         let d = points.dimension();
         if let Start::Responsibilities(r) = self {
             check_responsibilities(&points.x, r)?;
-            if r.ncols() != k {
-                let expected = format!("N×{k}, as the fit is of {k} components");
-                let found = format!("N×{}", r.ncols());
-                return Err(Error::shape("Start::Responsibilities", expected, found));
-            }
+            check_columns(r, k)?;
         }
         let (what, found) = match self {
             Start::Given(mixture) => {
