@@ -5,7 +5,7 @@ use mixtures::math::{Rng, rng};
 use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use mixtures::rand::RngExt;
 use mixtures::{
-    Covariance, Em, Error, Gaussian, GaussianMixture, Prior, Result,
+    Covariance, Em, Error, Gaussian, GaussianMixture, OnCollapse, Prior, Result,
     Start, Vb, data, e_step,
 };
 use proptest::prelude::*;
@@ -507,6 +507,20 @@ fn a_distant_row_without_weight_costs_given_responsibilities_nothing() -> Result
     };
     let (plain, padded) = (vb(r).fit(&x)?, vb(shared).fit_weighted(&far, &w)?);
     assert_relative_eq!(plain.elbo(), padded.elbo(), max_relative = 1e-12);
+    Ok(())
+}
+
+/// A component that given responsibilities leave empty is put elsewhere before the first mixture,
+/// and the fit says so.
+#[test]
+fn a_start_that_was_reseeded_says_so() -> Result<()> {
+    let x = data::faithful();
+    let r = DMatrix::from_fn(x.nrows(), 2, |_, k| if k == 0 { 1.0 } else { 0.0 });
+    let em = Em::new(2).start(Start::Responsibilities(r)).max_iterations(5);
+    assert!(matches!(em.fit(&x), Err(Error::Collapse { component: 1, .. })));
+    let fit = em.on_collapse(OnCollapse::Reseed).fit(&x)?;
+    let first = fit.reseeded.first().expect("component 1 had no points");
+    assert_eq!((first.iteration, first.component), (0, 1));
     Ok(())
 }
 
