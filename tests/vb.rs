@@ -9,8 +9,8 @@ use mixtures::math::{log_sum_exp, rng, rng_stream};
 use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use mixtures::rand::RngExt;
 use mixtures::{
-    Concentration, GaussianMixture, Moments, Posterior, Prior, Result, Start, Vb,
-    VbFit, data,
+    Concentration, GaussianMixture, Moments, Posterior, Prior, Result, Start,
+    StickBreaking, Vb, VbFit, data,
 };
 use proptest::prelude::*;
 
@@ -527,5 +527,17 @@ fn counts_survive_a_large_beta0() -> Result<()> {
     let vb = Vb::new(2).prior(prior).concentration(process);
     let posterior = vb.given_responsibilities(&x, &r)?;
     assert_eq!(posterior.counts()[0], 172.0);
+    Ok(())
+}
+
+/// Weights of another kind than the prior's are refused, by name.
+#[test]
+fn weights_of_another_kind_are_refused() -> Result<()> {
+    let prior = Prior::from_data(&data::faithful())?;
+    let (component, sticks) =
+        (prior.gaussian_wishart()?, StickBreaking::process(1.0, 1)?);
+    let fault = Posterior::new(prior, sticks, vec![component]).unwrap_err();
+    let words = "the sticks of a Dirichlet process, but must be a Dirichlet,";
+    assert!(fault.to_string().contains(words), "{fault}");
     Ok(())
 }

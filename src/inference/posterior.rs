@@ -51,7 +51,8 @@ impl Posterior {
     /// From the prior, q(π), and q(μₖ, Λₖ) of each component, of full shape.
     ///
     /// # Errors
-    /// If the prior is not one, there is no component, or their numbers or dimensions disagree.
+    /// If the prior is not one, there is no component, their numbers or dimensions disagree, or
+    /// the weights are not a Dirichlet, as the prior's are.
     pub fn new(
         prior: Prior,
         weights: impl Into<Weights>,
@@ -68,7 +69,7 @@ impl Posterior {
         let before = belief.component()?;
         let (d, structure) = (before.dimension(), before.wishart().structure());
         let k = weights.component_count();
-        weights.kl(&belief.weights(k)?)?; // of the same kind
+        belief.weights(k)?.kl(&weights)?; // of the same kind
         if components.len() != k {
             let expected = format!("{k}, as there are weights");
             return Err(Error::shape(
