@@ -66,6 +66,9 @@
 //! | 3 Mixtures and hidden labels | [`mixture`], [`math::log_sum_exp`], [`data`] |
 //! | 4 Responsibilities and the updates | [`inference`]: [`e_step`], [`Summary`], [`Em`] |
 //! | 5 Why EM climbs | [`inference`]: the fitting loop behind [`Em`] |
+//! | 6 Where to start | [`inference`]: [`Start`] |
+//! | 7 When the likelihood misleads | [`inference`]: [`Em::prior`], [`Em::on_collapse`] |
+//! | 8 Shapes of covariance | [`mixture`]: [`Covariance`]; [`Wishart::diagonal`], [`StudentT::independent`] |
 //! | 9 How many components? | [`inference`]: [`choose`], [`Em::cross_validate`]; [`GaussianMixture::kl_bounds`] |
 //! | 10 Bayes for one Gaussian | [`distribution`]: [`GaussianWishart`], [`Wishart`], [`StudentT`] |
 //! | 11 The evidence lower bound | (the idea behind [`Vb`]; nothing of its own) |
@@ -73,10 +76,12 @@
 //! | 13 The bound, term by term | [`inference`]: [`ElboTerms`], [`Posterior::elbo`] |
 //! | 14 Predicting | [`mixture`]: [`StudentTMixture`], [`Posterior::predictive`] |
 //! | 15 How far off is variational Bayes? | [`inference`]: [`Gibbs`], [`Posterior::credible`] |
+//! | 16 Letting Bayes choose K | [`Posterior::log_relabellings`] |
+//! | 17 The Dirichlet process | [`distribution`]: [`StickBreaking`]; [`Vb::concentration`] |
 //! | every figure | [`plot`] |
 //!
 //! Modules import downwards only: `error`, `finite`, [`math`], [`stats`], the kernel (private), [`data`],
-//! [`distribution`], [`mixture`], [`inference`]; [`plot`] stands beside them and knows none.
+//! [`distribution`], [`mixture`], [`inference`]; [`plot`] stands beside them and knows none. (Of them only [`Choices::chart`] draws.)
 //! The crates whose types appear in signatures are re-exported: [`nalgebra`], [`rand`],
 //! [`rand_distr`], and [`plotters`].
 
