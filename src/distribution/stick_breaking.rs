@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dirichlet::{check_weights, undecided};
 use crate::finite::check_positive;
-use crate::math::{digamma, ln_gamma, ln_gamma_bend};
+use crate::math::{digamma, ln_gamma, ln_gamma_bend, ln_gamma_ratio};
 use crate::{Error, Result};
 
 /// Weights π broken off a stick of length 1, one after the other: component k takes the fraction
@@ -255,17 +255,29 @@ impl StickBreaking {
     // ANCHOR_END: order
 }
 
-/// ln p(z) but for a constant, if the components stand in this order.
+/// ln p(z) with the components in this order, but for what no order changes:
+/// Γ(α + N_K)/Γ(1 + N_K) Πₖ 1/(α + Nₖ + … + N_K), k from 1 to K − 1. Where two orders are equal
+/// (for α = 1 the last two may change places) the sums are the same bits.
 // ANCHOR: label_probability
 fn log_label_probability(order: &[usize], counts: &DVector<f64>, alpha: f64) -> f64 {
-    let mut left = counts.sum();
-    let sticks = order[..order.len() - 1].iter().map(|&k| {
-        left -= counts[k];
-        ln_beta(1.0 + counts[k], alpha + left.max(0.0))
+    let (&last, sticks) = order.split_last().expect("there is a component");
+    let mut left = counts[last];
+    let sticks = sticks.iter().rev().map(|&k| {
+        left += counts[k];
+        -(alpha + left).ln()
     });
-    sticks.sum()
+    ln_gamma_quotient(alpha, 1.0, counts[last]) + sticks.sum::<f64>()
 }
 // ANCHOR_END: label_probability
+
+/// ln Γ(a + n) − ln Γ(b + n), for a, b > 0 and n ≥ 0.
+fn ln_gamma_quotient(a: f64, b: f64, n: f64) -> f64 {
+    match a - b {
+        0.0 => 0.0,
+        h if h > 0.0 => ln_gamma_ratio(b + n, h),
+        h => -ln_gamma_ratio(a + n, -h),
+    }
+}
 
 /// ln B(a, b) = ln Γ(a) + ln Γ(b) − ln Γ(a + b).
 fn ln_beta(a: f64, b: f64) -> f64 {
