@@ -9,8 +9,8 @@ use mixtures::math::{log_sum_exp, rng, rng_stream};
 use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use mixtures::rand::RngExt;
 use mixtures::{
-    Concentration, GaussianMixture, Moments, Posterior, Prior, Result, Start,
-    StickBreaking, Vb, VbFit, data,
+    Concentration, Covariance, GaussianMixture, Moments, Posterior, Prior, Result,
+    Start, StickBreaking, Vb, VbFit, data,
 };
 use proptest::prelude::*;
 
@@ -539,5 +539,22 @@ fn weights_of_another_kind_are_refused() -> Result<()> {
     let fault = Posterior::new(prior, sticks, vec![component]).unwrap_err();
     let words = "the sticks of a Dirichlet process, but must be a Dirichlet,";
     assert!(fault.to_string().contains(words), "{fault}");
+    Ok(())
+}
+
+/// However large α is, the order of the components is decided by their counts, and the bound climbs.
+#[test]
+fn a_dirichlet_process_of_any_concentration_climbs() -> Result<()> {
+    let x = data::faithful();
+    for alpha in [1e-24, 1e3, 1e16, 1e20, 1e24] {
+        let process = Concentration::DirichletProcess { alpha };
+        for shape in Covariance::ALL {
+            for seed in 0..4 {
+                let vb = Vb::new(2).covariance(shape).concentration(process);
+                let fit = vb.seed(seed).max_iterations(80).fit(&x)?;
+                assert_monotone(&fit);
+            }
+        }
+    }
     Ok(())
 }
