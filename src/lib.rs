@@ -100,7 +100,7 @@
 //! | every figure | [`plot`] |
 //!
 //! Modules import downwards only: `error`, `finite`, [`math`], [`stats`], the kernel (private), [`data`],
-//! [`distribution`], [`mixture`], [`inference`]; [`plot`] stands beside them and knows none.
+//! [`distribution`], [`mixture`], [`inference`]; [`plot`] stands beside them and knows none. (Of them only [`Choices::chart`] draws.)
 //! The crates whose types appear in signatures are re-exported: [`nalgebra`], [`rand`],
 //! [`rand_distr`], and [`plotters`].
 

@@ -64,8 +64,8 @@ impl Moments {
     /// The same of each coordinate by itself: of T only the diagonal is kept, so that a point
     /// costs D operations and not D², and [`Moments::scatter`] is diagonal.
     pub fn diagonal_about(centre: DVector<f64>) -> Self {
-        let scatter = DVector::zeros(centre.len()).into();
-        Moments { scatter: kept(scatter), ..Moments::about(centre) }
+        let zeros = DVector::zeros(centre.len());
+        Moments::from_parts(0.0, centre, &zeros, zeros.clone().into())
     }
 
     /// All rows of `x` (N×D) with weight 1, about the first of them.
@@ -270,7 +270,11 @@ impl Moments {
     /// columns (or its diagonal). Nothing is lost: [`Moments::unflatten`] gives back the same bits.
     pub fn flatten(&self) -> Vec<f64> {
         let d = self.dimension();
-        let mut flat = Vec::with_capacity(Self::flat_len(d));
+        let products = match &self.scatter {
+            Structured::Dense(_) => d * (d + 1) / 2,
+            Structured::Diagonal { .. } => d,
+        };
+        let mut flat = Vec::with_capacity(3 + 3 * d + products);
         flat.extend([d as f64, self.count.high, self.count.low]);
         flat.extend(self.centre.iter());
         flat.extend(self.sum.iter().flat_map(|s| [s.high, s.low]));
@@ -304,15 +308,14 @@ impl Moments {
         check_flat(flat, "the flattened moments")?;
         let (centre, rest) = flat[3..].split_at(d);
         let (sums, mut lower) = rest.split_at(2 * d);
-        let mut moments = Moments::about(DVector::from_column_slice(centre));
-        moments.count = Sum { high: flat[1], low: flat[2] };
-        check_weight(moments.count())?;
-        for (sum, parts) in moments.sum.iter_mut().zip(sums.chunks_exact(2)) {
-            *sum = Sum { high: parts[0], low: parts[1] };
-        }
+        let count = Sum { high: flat[1], low: flat[2] };
+        check_weight(count.value())?;
+        let pairs = sums.chunks_exact(2);
+        let sum = pairs.map(|parts| Sum { high: parts[0], low: parts[1] }).collect();
+        let centre = DVector::from_column_slice(centre);
         if d > 1 && lower.len() == d {
-            moments.scatter = DVector::from_column_slice(lower).into();
-            return Ok(moments);
+            let scatter = DVector::from_column_slice(lower).into();
+            return Ok(Moments { count, centre, sum, scatter });
         }
         let mut scatter = DMatrix::zeros(d, d);
         for j in 0..d {
@@ -320,8 +323,7 @@ impl Moments {
             scatter.view_mut((j, j), (d - j, 1)).copy_from_slice(column);
             lower = rest;
         }
-        moments.scatter = scatter.into();
-        Ok(moments)
+        Ok(Moments { count, centre, sum, scatter: scatter.into() })
     }
 
     fn check_dimension(&self, found: usize, what: &str) -> Result<()> {

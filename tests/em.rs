@@ -5,7 +5,8 @@ use mixtures::math::{Rng, rng};
 use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use mixtures::rand::RngExt;
 use mixtures::{
-    Covariance, Em, Error, Gaussian, GaussianMixture, Start, data, e_step,
+    Covariance, Em, Error, Gaussian, GaussianMixture, OnCollapse, Prior, Result,
+    Start, Vb, data, e_step,
 };
 use proptest::prelude::*;
 
@@ -484,4 +485,57 @@ fn k_means_starts_at_rest() {
         same.unwrap().log_likelihood(),
         max_relative = 1e-9
     );
+}
+
+/// A row of weight zero is no row, wherever it lies: not even the first, about which the shares of
+/// given responsibilities might be measured.
+#[test]
+fn a_distant_row_without_weight_costs_given_responsibilities_nothing() -> Result<()> {
+    let x = data::faithful();
+    let n = x.nrows();
+    let r = DMatrix::from_fn(n, 2, |i, k| f64::from((x[(i, 0)] > 3.0) == (k == 1)));
+    let mut w = DVector::from_element(n + 1, 1.0);
+    w[0] = 0.0;
+    let (far, shared) = (x.clone().insert_row(0, 1e12), r.clone().insert_row(0, 0.5));
+    let em = |r: DMatrix<f64>| Em::new(2).start(Start::Responsibilities(r));
+    let (plain, padded) =
+        (em(r.clone()).fit(&x)?, em(shared.clone()).fit_weighted(&far, &w)?);
+    assert_close(&plain.mixture, &padded.mixture, 1e-12);
+    let prior = Prior::from_data(&x)?;
+    let vb = |r: DMatrix<f64>| {
+        Vb::new(2).prior(prior.clone()).start(Start::Responsibilities(r))
+    };
+    let (plain, padded) = (vb(r).fit(&x)?, vb(shared).fit_weighted(&far, &w)?);
+    assert_relative_eq!(plain.elbo(), padded.elbo(), max_relative = 1e-12);
+    Ok(())
+}
+
+/// A component that given responsibilities leave empty is put elsewhere before the first mixture,
+/// and the fit says so.
+#[test]
+fn a_start_that_was_reseeded_says_so() -> Result<()> {
+    let x = data::faithful();
+    let r = DMatrix::from_fn(x.nrows(), 2, |_, k| if k == 0 { 1.0 } else { 0.0 });
+    let em = Em::new(2).start(Start::Responsibilities(r)).max_iterations(5);
+    assert!(matches!(em.fit(&x), Err(Error::Collapse { component: 1, .. })));
+    let fit = em.on_collapse(OnCollapse::Reseed).fit(&x)?;
+    let first = fit.reseeded.first().expect("component 1 had no points");
+    assert_eq!((first.iteration, first.component), (0, 1));
+    Ok(())
+}
+
+/// A diagonal mixture costs K·D numbers, in a file as in a fit: with all D² of them written out
+/// this one would take 7 GB.
+#[test]
+fn a_diagonal_mixture_of_many_dimensions_stays_small() -> Result<()> {
+    let mut rng = rng(5);
+    let x = DMatrix::from_fn(4, 30_000, |_, _| rng.random::<f64>());
+    for shape in [Covariance::Diagonal, Covariance::Spherical] {
+        let fit = Em::new(1).covariance(shape).fit(&x)?;
+        let text = serde_json::to_string(&fit.mixture).expect("it is finite");
+        let back: GaussianMixture = serde_json::from_str(&text).expect("it is one");
+        assert_eq!(back.means().ncols(), 30_000);
+        assert_eq!(back.shape(), shape);
+    }
+    Ok(())
 }

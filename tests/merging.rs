@@ -2,10 +2,10 @@
 //! offset.
 
 use approx::assert_relative_eq;
-use mixtures::Moments;
 use mixtures::math::{Rng, rng};
 use mixtures::nalgebra::{DMatrix, DVector};
 use mixtures::rand::RngExt;
+use mixtures::{Moments, Summary};
 
 const POINTS: usize = 10_000;
 const PARTS: usize = 16;
@@ -179,4 +179,27 @@ fn faults_are_errors_and_change_nothing() {
     assert_eq!(moments, before);
     assert!(Moments::of(&x).is_err());
     assert!(Moments::of(&x.rows(0, 0)).is_err());
+}
+
+/// Reading takes room in proportion to what is read: a million squares stand for no million
+/// million products.
+#[test]
+fn many_coordinates_by_themselves_take_little_room() {
+    let d = 1_000_000;
+    let flat = Moments::diagonal_about(DVector::zeros(d)).flatten();
+    assert_eq!(flat.len(), 3 + 4 * d);
+    assert_eq!(Moments::unflatten(&flat).unwrap().flatten(), flat);
+}
+
+/// With all products, 8 dimensions are as many numbers as 15 are without.
+#[test]
+fn a_summary_is_of_one_dimension() {
+    let all = Moments::about(DVector::zeros(8)).flatten();
+    let squares = Moments::diagonal_about(DVector::zeros(15)).flatten();
+    assert_eq!(all.len(), squares.len());
+    let summary =
+        |parts: [&[f64]; 2]| [&[2.0, 0.0, 0.0], parts[0], parts[1]].concat();
+    assert!(Summary::unflatten(&summary([&all, &all])).is_ok());
+    assert!(Summary::unflatten(&summary([&squares, &squares])).is_ok());
+    assert!(Summary::unflatten(&summary([&all, &squares])).is_err());
 }

@@ -6,7 +6,7 @@ use approx::assert_relative_eq;
 use common::*;
 use mixtures::math::rng;
 use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
-use mixtures::{Em, Gaussian, GaussianMixture, Result, data};
+use mixtures::{Covariance, Em, Gaussian, GaussianMixture, Result, data};
 
 fn three_dimensional() -> GaussianMixture {
     let mut rng = rng(90);
@@ -112,4 +112,18 @@ fn columns_that_cannot_be() {
     assert!(m.conditional(&[0], &dvector![1e139]).is_ok());
     let flat = Gaussian::new(dvector![0.0], dmatrix![1.0]).unwrap();
     assert!(m.components()[0].kl(&flat).is_err());
+}
+
+/// A covariance that is not square is an error in every shape.
+#[test]
+fn covariances_that_are_not_square_are_refused() {
+    for shape in Covariance::ALL {
+        for bad in [dmatrix![1.0, 0.0, 0.0; 0.0, 1.0, 0.0], dmatrix![1.0; 0.0]] {
+            let means = DMatrix::zeros(1, bad.nrows());
+            let mixture =
+                GaussianMixture::with_shape(dvector![1.0], means, vec![bad], shape);
+            let text = mixture.unwrap_err().to_string();
+            assert!(text.contains("covariance of component 0"), "{shape}: {text}");
+        }
+    }
 }

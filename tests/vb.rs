@@ -9,7 +9,8 @@ use mixtures::math::{log_sum_exp, rng, rng_stream};
 use mixtures::nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use mixtures::rand::RngExt;
 use mixtures::{
-    GaussianMixture, Moments, Posterior, Prior, Result, Start, Vb, VbFit, data,
+    Concentration, Covariance, GaussianMixture, Moments, Posterior, Prior, Result,
+    Start, StickBreaking, Vb, VbFit, data,
 };
 use proptest::prelude::*;
 
@@ -512,5 +513,48 @@ fn draws_of_nearly_improper_components() -> Result<()> {
     let credible = q.credible(0.9, 1000, &mut rng(460))?;
     let full = q.alpha().imax();
     assert!(credible.covariances[full].upper[(0, 0)] < 2.0);
+    Ok(())
+}
+
+/// Counts are read from what they were added to, the sticks: β₀ may be far larger.
+#[test]
+fn counts_survive_a_large_beta0() -> Result<()> {
+    let x = data::faithful();
+    let prior = Prior { beta0: 1e20, ..Prior::from_data(&x)? };
+    let r =
+        DMatrix::from_fn(x.nrows(), 2, |n, k| f64::from(usize::from(n < 100) == k));
+    let process = Concentration::DirichletProcess { alpha: 1.0 };
+    let vb = Vb::new(2).prior(prior).concentration(process);
+    let posterior = vb.given_responsibilities(&x, &r)?;
+    assert_eq!(posterior.counts()[0], 172.0);
+    Ok(())
+}
+
+/// Weights of another kind than the prior's are refused, by name.
+#[test]
+fn weights_of_another_kind_are_refused() -> Result<()> {
+    let prior = Prior::from_data(&data::faithful())?;
+    let (component, sticks) =
+        (prior.gaussian_wishart()?, StickBreaking::process(1.0, 1)?);
+    let fault = Posterior::new(prior, sticks, vec![component]).unwrap_err();
+    let words = "the sticks of a Dirichlet process, but must be a Dirichlet,";
+    assert!(fault.to_string().contains(words), "{fault}");
+    Ok(())
+}
+
+/// However large α is, the order of the components is decided by their counts, and the bound climbs.
+#[test]
+fn a_dirichlet_process_of_any_concentration_climbs() -> Result<()> {
+    let x = data::faithful();
+    for alpha in [1e-24, 1e3, 1e16, 1e20, 1e24] {
+        let process = Concentration::DirichletProcess { alpha };
+        for shape in Covariance::ALL {
+            for seed in 0..4 {
+                let vb = Vb::new(2).covariance(shape).concentration(process);
+                let fit = vb.seed(seed).max_iterations(80).fit(&x)?;
+                assert_monotone(&fit);
+            }
+        }
+    }
     Ok(())
 }

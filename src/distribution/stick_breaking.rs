@@ -266,9 +266,19 @@ fn log_label_probability(order: &[usize], counts: &DVector<f64>, alpha: f64) -> 
         left += counts[k];
         -(alpha + left).ln()
     });
-    ln_gamma_quotient(alpha, 1.0, counts[last]) + sticks.sum::<f64>()
+    log_last(alpha, counts[last], counts.sum()) + sticks.sum::<f64>()
 }
 // ANCHOR_END: label_probability
+
+/// ln Γ(α + n) − ln Γ(1 + n), but for a constant, of n out of `total` points. With α far above the
+/// total both would be so large that rounding hides the points; there ln Γ(α) is left out.
+fn log_last(alpha: f64, n: f64, total: f64) -> f64 {
+    if alpha > total.max(1.0) {
+        ln_gamma_ratio(alpha, n) - ln_gamma(1.0 + n)
+    } else {
+        ln_gamma_quotient(alpha, 1.0, n)
+    }
+}
 
 /// ln Γ(a + n) − ln Γ(b + n), for a, b > 0 and n ≥ 0.
 fn ln_gamma_quotient(a: f64, b: f64, n: f64) -> f64 {

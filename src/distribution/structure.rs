@@ -49,17 +49,15 @@ impl Structure {
 
     /// Whether a symmetric matrix is such a one, to the last bit.
     pub fn admits(self, m: &DMatrix<f64>) -> bool {
-        let diagonal = || {
-            let off = |j: usize| (0..m.nrows()).filter(move |&i| i != j);
-            (0..m.ncols()).all(|j| off(j).all(|i| m[(i, j)] == 0.0))
-        };
-        match self {
-            Structure::Dense => true,
-            Structure::Diagonal => diagonal(),
-            Structure::Spherical => {
-                diagonal() && m.diagonal().iter().all(|v| *v == m[(0, 0)])
-            }
-        }
+        let off = |j: usize| (0..m.nrows()).filter(move |&i| i != j);
+        let diagonal = || (0..m.ncols()).all(|j| off(j).all(|i| m[(i, j)] == 0.0));
+        self == Structure::Dense
+            || m.is_square() && diagonal() && self.admits_diagonal(&m.diagonal())
+    }
+
+    /// Whether the diagonal matrix with these entries is such a one.
+    pub fn admits_diagonal(self, diagonal: &DVector<f64>) -> bool {
+        self != Structure::Spherical || diagonal.iter().all(|v| *v == diagonal[0])
     }
 
     /// What each block learns from `count` points with this scatter: as many points of the block's

@@ -67,9 +67,18 @@ impl Weights {
             (Weights::Dirichlet(q), Weights::Dirichlet(p)) => q.kl(p),
             (Weights::StickBreaking(q), Weights::StickBreaking(p)) => q.kl(p),
             _ => {
-                let expected = "of the same kind";
-                Err(Error::shape("the other weights", expected, "of another kind"))
+                let expected = format!("{}, as the first is", self.kind());
+                let what = "the other distribution of weights";
+                Err(Error::shape(what, expected, other.kind()))
             }
+        }
+    }
+
+    /// What errors call it.
+    fn kind(&self) -> &'static str {
+        match self {
+            Weights::Dirichlet(_) => "a Dirichlet",
+            Weights::StickBreaking(_) => "the sticks of a Dirichlet process",
         }
     }
 

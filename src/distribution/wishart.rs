@@ -1,9 +1,12 @@
+mod draws;
+mod parts;
+
+pub(crate) use draws::noise_with;
+
 use nalgebra::{DMatrix, DVector};
-use rand::RngExt;
-use rand::distr::Distribution;
-use rand_distr::{ChiSquared, StandardNormal};
 use serde::{Deserialize, Serialize};
 
+use self::parts::Parts;
 use super::Structure;
 use crate::finite::check_positive;
 use crate::math::{
@@ -51,15 +54,6 @@ pub struct Wishart {
     whitener: Structured,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Parts {
-    nu: f64,
-    #[serde(default)]
-    structure: Structure,
-    w: Structured,
-    inverse_w: Structured,
-}
-
 impl Wishart {
     /// From the degrees of freedom ν and the scale W (D×D).
     ///
@@ -68,7 +62,16 @@ impl Wishart {
     pub fn new(nu: f64, w: DMatrix<f64>) -> Result<Self> {
         let inverse_w = inverse(&Cholesky::new(&w, "the scale W")?);
         let factor = Cholesky::new(&inverse_w, INVERSE_SCALE)?;
-        Wishart::checked(nu, Structure::Dense, w.into(), inverse_w.into(), factor)
+        let whitener = factor.inverse_root();
+        Wishart {
+            nu,
+            structure: Structure::Dense,
+            w: w.into(),
+            inverse_w: inverse_w.into(),
+            factor,
+            whitener,
+        }
+        .checked()
     }
 
     /// From the degrees of freedom ν and the inverse of the scale, W⁻¹ (D×D).
@@ -116,34 +119,28 @@ impl Wishart {
             Structured::Dense(root) => square(&root.transpose()).into(),
             diagonal => squared(diagonal),
         };
-        Wishart::checked(nu, structure, w, inverse_w, factor)
+        Wishart { nu, structure, w, inverse_w, factor, whitener }.checked()
     }
 
-    fn checked(
-        nu: f64,
-        structure: Structure,
-        w: Structured,
-        inverse_w: Structured,
-        factor: Cholesky,
-    ) -> Result<Self> {
-        check_positive(nu, "nu")?;
-        let block = structure.block(w.dimension());
+    /// The same, if ν and the entries are within bounds.
+    fn checked(self) -> Result<Self> {
+        check_positive(self.nu, "nu")?;
+        let (block, _) = self.blocks();
         let lowest = block as f64 - 1.0;
-        if nu <= lowest {
+        if self.nu <= lowest {
             let reason = format!(
                 "a Wishart distribution in {block} dimensions needs more than {lowest} degrees of \
                  freedom"
             );
-            return Err(Error::option("nu", nu, &reason));
+            return Err(Error::option("nu", self.nu, &reason));
         }
-        if w.amax().max(inverse_w.amax()) > LARGEST {
+        if self.w.amax().max(self.inverse_w.amax()) > LARGEST {
             return Err(Error::NotPositiveDefinite {
                 what: "the scale W, or its inverse,".into(),
                 reason: "has entries above 1e200; rescale the data".into(),
             });
         }
-        let whitener = factor.inverse_root();
-        Ok(Wishart { nu, structure, w, inverse_w, factor, whitener })
+        Ok(self)
     }
 
     /// What is known of Λ after seeing `count` points with this scatter about their known mean:
@@ -305,52 +302,6 @@ impl Wishart {
         terms
     }
 
-    /// One draw of Λ, D×D, by Bartlett's decomposition.
-    pub fn sample<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> DMatrix<f64> {
-        self.precision(&self.draw_root(rng))
-    }
-
-    /// Λ = (L⁻ᵀ A)(L⁻ᵀ A)ᵀ.
-    pub(crate) fn precision(&self, a: &Structured) -> DMatrix<f64> {
-        match self.whitener.product(a) {
-            Structured::Dense(_) => {
-                square(&(self.whitener.dense().transpose() * a.dense()))
-            }
-            diagonal => squared(&diagonal).dense().clone(),
-        }
-    }
-
-    /// A, lower triangular, with Λ = (L⁻ᵀ A)(L⁻ᵀ A)ᵀ a draw, in W's structure.
-    pub(crate) fn draw_root<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> Structured {
-        let d = self.dimension();
-        let mut chi = || {
-            let chi_squared = ChiSquared::new(self.nu).expect("ν > 0");
-            chi_squared.sample(rng).sqrt()
-        };
-        match self.structure {
-            Structure::Dense => self.bartlett(rng).into(),
-            Structure::Diagonal => DVector::from_fn(d, |_, _| chi()).into(),
-            Structure::Spherical => DVector::from_element(d, chi()).into(),
-        }
-    }
-
-    /// A, lower triangular, with Λ = (L⁻ᵀ A)(L⁻ᵀ A)ᵀ a draw: Aᵢᵢ² is χ² with ν + 1 − i degrees
-    /// of freedom, and what lies below is standard normal.
-    // ANCHOR: bartlett
-    fn bartlett<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> DMatrix<f64> {
-        let d = self.dimension();
-        let mut a = DMatrix::zeros(d, d);
-        for i in 0..d {
-            for j in 0..i {
-                a[(i, j)] = rng.sample(StandardNormal);
-            }
-            let chi_squared = ChiSquared::new(self.nu - i as f64);
-            a[(i, i)] = chi_squared.expect("ν > D − 1").sample(rng).sqrt();
-        }
-        a
-    }
-    // ANCHOR_END: bartlett
-
     /// The power of det Λ in the density: (ν − D − 1)/2, with a block's size for D.
     pub(crate) fn power(&self) -> f64 {
         let (block, _) = self.blocks();
@@ -408,81 +359,4 @@ pub(crate) fn inverse(factor: &Cholesky) -> DMatrix<f64> {
         Structured::Dense(root) => square(&root.transpose()),
         diagonal => squared(&diagonal).dense().clone(),
     }
-}
-
-/// How far Lᵀ W L may be from I when both W and W⁻¹ are given.
-const INVERSE: f64 = 1e-6;
-
-impl TryFrom<Parts> for Wishart {
-    type Error = Error;
-
-    fn try_from(parts: Parts) -> Result<Self> {
-        let d = parts.w.dimension();
-        let diagonal = parts.structure != Structure::Dense;
-        let fits = |m: &Structured| m.dimension() == d && m.is_diagonal() == diagonal;
-        if !fits(&parts.w) || !fits(&parts.inverse_w) {
-            let rows = parts.inverse_w.dimension();
-            let expected = format!("{d}×{d}, as W is, and diagonal if that is");
-            let found = format!("{rows}×{rows}");
-            return Err(Error::shape("the inverse scale", expected, found));
-        }
-        Cholesky::of(&parts.w, "the scale W")?;
-        let factor = Cholesky::of(&parts.inverse_w, INVERSE_SCALE)?;
-        let wishart = Wishart::checked(
-            parts.nu,
-            parts.structure,
-            parts.w,
-            parts.inverse_w,
-            factor,
-        )?;
-        if !parts.structure.admits(wishart.inverse_w()) {
-            let expected = "the same along the diagonal";
-            return Err(Error::shape("the inverse scale", expected, "not"));
-        }
-        let (l, w) = (wishart.factor.l(), wishart.w());
-        let distance = l.transpose() * w * l - DMatrix::identity(d, d);
-        // W is rounded, which L magnifies.
-        let size = l.abs().transpose() * w.abs() * l.abs();
-        let allowed = INVERSE + 64.0 * d as f64 * f64::EPSILON * size.amax();
-        if distance.iter().all(|v| v.abs() <= allowed) {
-            return Ok(wishart);
-        }
-        Err(Error::NotPositiveDefinite {
-            what: "the inverse scale".into(),
-            reason: "is not the inverse of the scale".into(),
-        })
-    }
-}
-
-impl From<Wishart> for Parts {
-    fn from(wishart: Wishart) -> Self {
-        Parts {
-            nu: wishart.nu,
-            structure: wishart.structure,
-            w: wishart.w,
-            inverse_w: wishart.inverse_w,
-        }
-    }
-}
-
-/// A draw of Gaussian noise with precision Λ = (L⁻ᵀ A)(L⁻ᵀ A)ᵀ, and the factor G = L A⁻ᵀ of its
-/// covariance G Gᵀ; none if A is singular in double precision.
-pub(crate) fn noise_with<R: rand::Rng + ?Sized>(
-    factor: &Cholesky,
-    a: &Structured,
-    rng: &mut R,
-) -> Option<(DVector<f64>, Structured)> {
-    // G = L A⁻ᵀ = (A⁻¹ Lᵀ)ᵀ
-    let g: Structured = match (a, factor.root()) {
-        (Structured::Diagonal { diagonal: a, .. }, l) if l.is_diagonal() => {
-            l.diagonal().component_div(a).into()
-        }
-        (a, l) => {
-            let l = l.dense().transpose();
-            a.dense().solve_lower_triangular(&l)?.transpose().into()
-        }
-    };
-    let noise = DVector::from_fn(g.dimension(), |_, _| rng.sample(StandardNormal));
-    let v = g.times(&noise);
-    g.is_finite().then_some((v, g))
 }

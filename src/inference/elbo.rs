@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::inference::e_step::e_step;
 use crate::inference::fit::check_number;
-use crate::inference::posterior::{Posterior, check_responsibilities};
+use crate::inference::posterior::Posterior;
+use crate::inference::shares::check_responsibilities;
 use crate::kernel::Points;
 use crate::math::LN_2_PI;
 use crate::{Error, Result};

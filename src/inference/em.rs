@@ -7,12 +7,12 @@ use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::{Gaussian, Structure, check_spread};
+use crate::distribution::{Gaussian, check_spread};
 use crate::inference::fit::{Learner, Reseeded};
 use crate::inference::map::MaximumPosterior;
-use crate::inference::posterior::shares;
 use crate::inference::prior::{Prior, location_and_spread, spread};
 use crate::inference::search::{Best, Search, search_options, too_few_points};
+use crate::inference::shares::shares;
 use crate::inference::start::{Start, share_of_volume};
 use crate::inference::summary::Summary;
 use crate::kernel::{Points, Score};
@@ -192,11 +192,11 @@ impl Em {
         L::Model: Into<GaussianMixture>,
     {
         let of = (self.components, self.covariance);
-        let diagonal = self.covariance.structure() != Structure::Dense;
+        let structure = self.covariance.structure();
         let Best { run, ends } =
             self.search.best(learner, points, |rng| match &self.search.start {
                 Start::Responsibilities(r) => {
-                    learner.m_step(&Summary::of(shares(points, r, diagonal)?), 0)
+                    learner.m_step(&Summary::of(shares(points, r, structure)?), 0)
                 }
                 start => Ok(begin(start.mixture(of, points, spread, rng)?)),
             })?;

@@ -44,7 +44,8 @@ pub(crate) trait Learner: Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Reseeded {
-    /// The update, counted from 1: `trace[iteration]` may be below the one before.
+    /// The update, counted from 1: `trace[iteration]` may be below the one before. (0 is the one
+    /// that made the first mixture of [`Start::Responsibilities`](crate::Start::Responsibilities).)
     pub iteration: usize,
     /// Which component.
     pub component: usize,
@@ -64,9 +65,10 @@ pub(crate) struct Run<M> {
     may_have_fallen: bool,
 }
 
-impl<M> From<M> for Run<M> {
-    fn from(start: M) -> Self {
-        Run {
+impl<M> Run<M> {
+    /// At its start.
+    fn new<L: Learner<Model = M>>(learner: &L, start: M) -> Self {
+        let mut run = Run {
             model: start,
             converged: false,
             iterations: 0,
@@ -74,11 +76,11 @@ impl<M> From<M> for Run<M> {
             penalty: 0.0,
             reseeded: Vec::new(),
             may_have_fallen: false,
-        }
+        };
+        run.mark(learner);
+        run
     }
-}
 
-impl<M> Run<M> {
     /// Goes on to the model that the M-step makes of these shares.
     fn update<L: Learner<Model = M>>(
         &mut self,
@@ -88,13 +90,16 @@ impl<M> Run<M> {
         self.iterations += 1;
         let stranger = !learner.admits(&self.model);
         self.model = learner.m_step(summary, self.iterations)?;
-        let iteration = self.iterations;
-        let moved = learner.reseeded(&self.model);
-        self.may_have_fallen = stranger || !moved.is_empty();
-        let marks = moved.iter();
-        self.reseeded
-            .extend(marks.map(|&component| Reseeded { iteration, component }));
+        self.may_have_fallen = stranger || self.mark(learner);
         Ok(())
+    }
+
+    /// Notes which components of the model were put elsewhere; whether any was.
+    fn mark<L: Learner<Model = M>>(&mut self, learner: &L) -> bool {
+        let (moved, iteration) = (learner.reseeded(&self.model), self.iterations);
+        self.reseeded
+            .extend(moved.iter().map(|&component| Reseeded { iteration, component }));
+        !moved.is_empty()
     }
 }
 
@@ -111,7 +116,7 @@ pub(crate) fn climb<L: Learner>(
     points: &Points,
     search: &Search,
 ) -> Result<Run<L::Model>> {
-    let mut run = Run::from(start);
+    let mut run = Run::new(learner, start);
     loop {
         let summary = e_step(&learner.scores(&run.model), points)?;
         let penalty = learner.penalty(&run.model);

@@ -14,6 +14,7 @@ mod map;
 mod posterior;
 mod prior;
 mod search;
+mod shares;
 mod start;
 mod summary;
 mod vb;

@@ -1,10 +1,10 @@
 use nalgebra::{DMatrix, DMatrixView, DVector};
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::{GaussianWishart, StudentT, Weights, Wishart};
-use crate::finite::check_finite;
+use crate::distribution::{GaussianWishart, Structure, StudentT, Weights, Wishart};
 use crate::inference::belief::{Belief, Concentration};
 use crate::inference::prior::Prior;
+use crate::inference::shares::shares;
 use crate::kernel::{Points, Score, most_probable, responsibilities};
 use crate::math::{LN_2_PI, ln_gamma};
 use crate::mixture::{Covariance, GaussianMixture, StudentTMixture};
@@ -51,7 +51,8 @@ impl Posterior {
     /// From the prior, q(π), and q(μₖ, Λₖ) of each component, of full shape.
     ///
     /// # Errors
-    /// If the prior is not one, there is no component, or their numbers or dimensions disagree.
+    /// If the prior is not one, there is no component, their numbers or dimensions disagree, or
+    /// the weights are not a Dirichlet, as the prior's are.
     pub fn new(
         prior: Prior,
         weights: impl Into<Weights>,
@@ -68,7 +69,7 @@ impl Posterior {
         let before = belief.component()?;
         let (d, structure) = (before.dimension(), before.wishart().structure());
         let k = weights.component_count();
-        weights.kl(&belief.weights(k)?)?; // of the same kind
+        belief.weights(k)?.kl(&weights)?; // of the same kind
         if components.len() != k {
             let expected = format!("{k}, as there are weights");
             return Err(Error::shape(
@@ -104,7 +105,11 @@ impl Posterior {
         let beta = DVector::from_fn(k, |k, _| components[k].beta());
         let alpha = match &weights {
             Weights::Dirichlet(dirichlet) => dirichlet.concentration().clone(),
-            Weights::StickBreaking(_) => beta.map(|b| 1.0 + (b - belief.prior.beta0)),
+            // The last has no stick, but what a large β₀ leaves of Nₖ in βₖ.
+            Weights::StickBreaking(sticks) => DVector::from_fn(k, |k, _| {
+                let of_stick = sticks.a().get(k).copied();
+                of_stick.unwrap_or_else(|| 1.0 + (beta[k] - belief.prior.beta0))
+            }),
         };
         Posterior {
             alpha,
@@ -133,7 +138,7 @@ impl Posterior {
     ) -> Result<Self> {
         let points = Points::new(x.into(), None)?;
         let origin = DVector::zeros(points.dimension());
-        let shares = shares(&points.about(origin), r, false)?;
+        let shares = shares(&points.about(origin), r, Structure::Dense)?;
         Posterior::before(Belief::plain(prior.clone()), r.ncols())?.updated(&shares)
     }
 
@@ -378,53 +383,6 @@ fn of_component(fault: Error, component: usize) -> Error {
         }
         other => other,
     }
-}
-
-/// Refuses what is not a share of every row of `x` (N×D) in each component (N×K).
-pub(crate) fn check_responsibilities(
-    x: &DMatrixView<'_, f64>,
-    r: &DMatrix<f64>,
-) -> Result<()> {
-    check_finite(x, "x")?;
-    check_finite(&r.as_view(), "the matrix of responsibilities")?;
-    if r.nrows() != x.nrows() {
-        let found = format!("{}×{}", r.nrows(), r.ncols());
-        let expected = format!("{}×K, a row for each row of x", x.nrows());
-        return Err(Error::shape("the matrix of responsibilities", expected, found));
-    }
-    let sound = |row: nalgebra::RowDVector<f64>| {
-        row.iter().all(|v| *v >= 0.0) && (row.sum() - 1.0).abs() <= 1e-9
-    };
-    match r.row_iter().position(|row| !sound(row.into_owned())) {
-        None => Ok(()),
-        Some(n) => Err(Error::Weights {
-            what: format!("the responsibilities for row {n}"),
-            reason: "they must be shares: none negative, and with the sum 1".into(),
-        }),
-    }
-}
-
-/// The moments of each component's share (r, N×K) of the points, about the first of them; only the
-/// diagonals of their scatters, if those are all that is needed.
-pub(crate) fn shares(
-    points: &Points,
-    r: &DMatrix<f64>,
-    diagonal: bool,
-) -> Result<Vec<Moments>> {
-    check_responsibilities(&points.x, r)?;
-    let (centre, about) = (
-        points.row(0),
-        if diagonal { Moments::diagonal_about } else { Moments::about },
-    );
-    let share = |of: nalgebra::DVectorView<'_, f64>| {
-        let mut moments = about(centre.clone());
-        for (n, r) in of.iter().enumerate() {
-            let row = points.row(n).transpose();
-            moments.push(row.as_view(), *r * points.weight(n))?;
-        }
-        Ok(moments)
-    };
-    r.column_iter().map(|column| share(column.as_view())).collect()
 }
 
 impl TryFrom<Parts> for Posterior {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::distribution::Gaussian;
 use crate::finite::check_finite;
-use crate::inference::posterior::check_responsibilities;
+use crate::inference::shares::{check_columns, check_responsibilities};
 use crate::kernel::Points;
 use crate::math::{Cholesky, Rng, squared};
 use crate::mixture::{Covariance, GaussianMixture};
@@ -58,11 +58,7 @@ impl Start {
         let d = points.dimension();
         if let Start::Responsibilities(r) = self {
             check_responsibilities(&points.x, r)?;
-            if r.ncols() != k {
-                let expected = format!("N×{k}, as the fit is of {k} components");
-                let found = format!("N×{}", r.ncols());
-                return Err(Error::shape("Start::Responsibilities", expected, found));
-            }
+            check_columns(r, k)?;
         }
         let (what, found) = match self {
             Start::Given(mixture) => {
@@ -192,7 +188,7 @@ fn plus_plus(
         };
         let chosen = lottery.sample(rng);
         for (nearest, y) in distance.iter_mut().zip(white) {
-            let squared = (y - &white[chosen]).norm_squared();
+            let squared = squared_distance(y, &white[chosen]);
             *nearest = if rows.is_empty() { squared } else { nearest.min(squared) };
         }
         rows.push(chosen);
@@ -211,10 +207,11 @@ fn lloyd(
 ) -> Vec<DVector<f64>> {
     // ANCHOR: lloyd
     let nearest = |y: &DVector<f64>, centres: &[DVector<f64>]| {
-        let distance = |c: &DVector<f64>| (y - c).norm_squared();
-        (1..centres.len()).fold(0, |best, k| {
-            if distance(&centres[k]) < distance(&centres[best]) { k } else { best }
-        })
+        let distances = centres.iter().map(|c| squared_distance(y, c)).enumerate();
+        let nearer = |best: (usize, f64), next: (usize, f64)| {
+            if next.1 < best.1 { next } else { best }
+        };
+        distances.reduce(nearer).map_or(0, |(k, _)| k)
     };
     let mut labels: Vec<usize> = Vec::new();
     for _ in 0..MOST_ROUNDS {
@@ -237,6 +234,11 @@ fn lloyd(
     }
     // ANCHOR_END: lloyd
     centres
+}
+
+/// ‖a − b‖², without a vector to hold the difference.
+fn squared_distance(a: &DVector<f64>, b: &DVector<f64>) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
 fn too_few(components: usize, found: usize, what: &str) -> Error {

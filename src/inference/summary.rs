@@ -128,6 +128,11 @@ impl Summary {
             .chunks_exact(rest.len() / k)
             .map(Moments::unflatten)
             .collect::<Result<_>>()?;
+        // 63 numbers are 8 dimensions with all products, or 15 with their squares alone.
+        let d = components[0].dimension();
+        if components.iter().any(|moments| moments.dimension() != d) {
+            return Err(fault());
+        }
         Ok(Summary { components, log_likelihood: head[1], magnitude: head[2] })
     }
 }

@@ -3,13 +3,14 @@
 use nalgebra::{DMatrix, DMatrixView, DVector, DVectorView};
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::{GaussianWishart, StickBreaking, Structure};
+use crate::distribution::{GaussianWishart, StickBreaking};
 use crate::inference::belief::{Belief, Concentration};
 use crate::inference::e_step::e_step;
 use crate::inference::fit::Learner;
-use crate::inference::posterior::{Posterior, shares};
+use crate::inference::posterior::Posterior;
 use crate::inference::prior::{Prior, spread};
 use crate::inference::search::{Best, Search, search_options};
+use crate::inference::shares::{check_columns, shares};
 use crate::inference::start::Start;
 use crate::inference::summary::Summary;
 use crate::kernel::{Points, Score};
@@ -154,10 +155,10 @@ impl Vb {
         r: &DMatrix<f64>,
     ) -> Result<Posterior> {
         let points = Points::new(x.into(), None)?;
-        Start::Responsibilities(r.clone()).check(self.components, &points)?;
+        check_columns(r, self.components)?;
+        let shares = shares(&points, r, self.covariance.structure())?;
         let (belief, learner) = self.learner(&points)?;
-        let diagonal = belief.covariance.structure() != Structure::Dense;
-        let updated = learner.before.updated(&shares(&points, r, diagonal)?)?;
+        let updated = learner.before.updated(&shares)?;
         Ok(relative_to(updated, belief, &points.origin))
     }
 
@@ -188,7 +189,7 @@ impl Vb {
                 self.search.best(&learner, &points, |_| Ok(first.clone()))?
             }
             Start::Responsibilities(r) => {
-                let shares = shares(&points, r, structure != Structure::Dense)?;
+                let shares = shares(&points, r, structure)?;
                 let first = learner.m_step(&Summary::of(shares), 0)?;
                 self.search.best(&learner, &points, |_| Ok(first.clone()))?
             }

@@ -133,7 +133,8 @@ impl Structured {
     pub fn add_lower(&mut self, s: f64, a: &DVector<f64>, b: &DVector<f64>) {
         match self {
             Structured::Dense(m) => m.syger(s, a, b, 1.0),
-            Structured::Diagonal { diagonal, .. } => {
+            Structured::Diagonal { diagonal, dense } => {
+                dense.take();
                 diagonal.zip_zip_apply(a, b, |m, a, b| *m += s * a * b);
             }
         }
@@ -242,6 +243,9 @@ mod tests {
             assert_eq!(m.product(other).is_diagonal(), other.is_diagonal());
             assert_eq!(m.congruence(other).is_diagonal(), other.is_diagonal());
         }
+        let mut summed = m.clone(); // written out above
+        summed.add_lower(2.0, &v, &v);
+        assert_eq!(summed.dense().diagonal(), summed.diagonal());
         let squared = m.clone().plus_square(2.0, &v);
         assert!(squared.is_diagonal());
         let written_out = plain.plus_square(2.0, &v);

@@ -1,4 +1,3 @@
-use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
 use crate::distribution::Structure;
@@ -25,8 +24,8 @@ pub enum Covariance {
 }
 
 impl Covariance {
-    /// All of them, from the most parameters to the fewest (for K ≤ (D+1)/2 `Tied` has more than
-    /// `Diagonal`).
+    /// All of them, from the most parameters to the fewest (unless K > (D+1)/2, where `Diagonal`
+    /// has more than `Tied`).
     pub const ALL: [Covariance; 4] = [
         Covariance::Full,
         Covariance::Tied,
@@ -86,32 +85,39 @@ impl Covariance {
     /// If one is not of this shape.
     pub(crate) fn keep(
         self,
-        covariances: Vec<DMatrix<f64>>,
+        covariances: Vec<Structured>,
     ) -> Result<Vec<Structured>> {
         let first = covariances.first().cloned();
-        covariances
-            .into_iter()
-            .enumerate()
-            .map(|(k, sigma)| {
-                let alike = !self.is_tied() || Some(&sigma) == first.as_ref();
-                if !alike || !self.structure().admits(&sigma) {
-                    let what = format!("the covariance of component {k}");
-                    let expected = match self {
-                        Covariance::Full => unreachable!("any matrix is full"),
-                        Covariance::Tied => {
-                            "that of component 0, as the shape is tied"
-                        }
-                        Covariance::Diagonal => "zero off the diagonal",
-                        Covariance::Spherical => "a multiple of the identity",
-                    };
-                    return Err(Error::shape(&what, expected, "something else"));
-                }
-                Ok(match self.structure() {
-                    Structure::Dense => sigma.into(),
-                    _ => sigma.diagonal().into(),
-                })
+        let keep = |(k, sigma): (usize, Structured)| {
+            let alike = !self.is_tied() || Some(&sigma) == first.as_ref();
+            let kept = if alike { self.kept(sigma) } else { None };
+            kept.ok_or_else(|| {
+                let what = format!("the covariance of component {k}");
+                let expected = match self {
+                    Covariance::Full => unreachable!("any matrix is full"),
+                    Covariance::Tied => "that of component 0, as the shape is tied",
+                    Covariance::Diagonal => "square, and zero off the diagonal",
+                    Covariance::Spherical => "a multiple of the identity",
+                };
+                Error::shape(&what, expected, "something else")
             })
-            .collect()
+        };
+        covariances.into_iter().enumerate().map(keep).collect()
+    }
+
+    /// One covariance, if it looks like those of this shape.
+    fn kept(self, sigma: Structured) -> Option<Structured> {
+        let structure = self.structure();
+        match sigma {
+            Structured::Dense(m) if structure == Structure::Dense => Some(m.into()),
+            Structured::Dense(m) => structure.admits(&m).then(|| m.diagonal().into()),
+            diagonal if structure == Structure::Dense => {
+                Some(diagonal.dense().clone().into())
+            }
+            diagonal => {
+                structure.admits_diagonal(&diagonal.diagonal()).then_some(diagonal)
+            }
+        }
     }
 }
 

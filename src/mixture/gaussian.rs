@@ -71,6 +71,16 @@ impl GaussianMixture {
         covariances: Vec<DMatrix<f64>>,
         shape: Covariance,
     ) -> Result<Self> {
+        let covariances = covariances.into_iter().map(Structured::from).collect();
+        GaussianMixture::checked(weights, means, covariances, shape)
+    }
+
+    fn checked(
+        weights: DVector<f64>,
+        means: DMatrix<f64>,
+        covariances: Vec<Structured>,
+        shape: Covariance,
+    ) -> Result<Self> {
         let k = weights.len();
         if k == 0 {
             return Err(Error::Empty {
@@ -291,14 +301,8 @@ impl TryFrom<Parts> for GaussianMixture {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let covariances =
-            parts.covariances.iter().map(|c| c.dense().clone()).collect();
-        GaussianMixture::with_shape(
-            parts.weights,
-            parts.means,
-            covariances,
-            parts.shape,
-        )
+        let Parts { weights, means, covariances, shape } = parts;
+        GaussianMixture::checked(weights, means, covariances, shape)
     }
 }
 
