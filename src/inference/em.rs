@@ -33,7 +33,8 @@ pub enum OnCollapse {
     Stop,
     /// It puts the component elsewhere, at a random point, as large as a component of a random
     /// start and as if it held N/K points beside those of the others, and goes on.
-    /// [`EmFit::reseeded`] says where in the trace; there the likelihood may fall.
+    /// [`EmFit::reseeded`] says where in the trace; there the likelihood may fall. After fifty times
+    /// in one run it gives up, and stops.
     Reseed,
 }
 
@@ -224,15 +225,15 @@ struct MaximumLikelihood<'a> {
     reseed: Option<(&'a Points<'a>, u64)>,
 }
 
-/// A mixture, and which of its components have been put elsewhere to make it.
+/// A mixture, and the collapses after which components have been put elsewhere to make it.
 struct Candidate {
     mixture: GaussianMixture,
-    reseeded: Vec<usize>,
+    mended: Vec<Error>,
 }
 
 impl From<GaussianMixture> for Candidate {
     fn from(mixture: GaussianMixture) -> Self {
-        Candidate { mixture, reseeded: Vec::new() }
+        Candidate { mixture, mended: Vec::new() }
     }
 }
 
@@ -255,22 +256,25 @@ impl Learner for MaximumLikelihood<'_> {
 
     fn m_step(&self, summary: &Summary, iteration: usize) -> Result<Candidate> {
         let mut summary = Cow::Borrowed(summary);
-        let mut reseeded = Vec::new();
+        let mut mended = Vec::new();
         loop {
-            match (self.update(&summary, iteration), self.reseed) {
-                (Err(Error::Collapse { component, .. }), Some((points, seed)))
-                    if !reseeded.contains(&component) =>
-                {
-                    let stream = (iteration as u64) << 32 | component as u64;
-                    let mut rng = rng_stream(seed, !stream);
-                    let shares = &mut summary.to_mut().components;
-                    shares[component] = self.anew(points, shares.len(), &mut rng);
-                    reseeded.push(component);
-                }
-                (found, _) => {
-                    return Ok(Candidate { mixture: found?, reseeded });
-                }
+            let fault = match self.update(&summary, iteration) {
+                Ok(mixture) => return Ok(Candidate { mixture, mended }),
+                Err(fault) => fault,
+            };
+            let (&Error::Collapse { component, weight, .. }, Some((points, seed))) =
+                (&fault, self.reseed)
+            else {
+                return Err(fault);
+            };
+            let shares = &mut summary.to_mut().components;
+            if mended.len() == shares.len() {
+                return Err(fault);
             }
+            // The weight makes another stream of each restart.
+            let mut rng = rng_stream(seed, !(weight.to_bits() ^ iteration as u64));
+            shares[component] = self.anew(points, shares.len(), &mut rng);
+            mended.push(fault);
         }
     }
 
@@ -278,8 +282,8 @@ impl Learner for MaximumLikelihood<'_> {
         self.shape.includes(model.mixture.shape())
     }
 
-    fn reseeded<'m>(&self, model: &'m Candidate) -> &'m [usize] {
-        &model.reseeded
+    fn mended<'m>(&self, model: &'m Candidate) -> &'m [Error] {
+        &model.mended
     }
 }
 

@@ -32,12 +32,15 @@ pub(crate) trait Learner: Sync {
         true
     }
 
-    /// The components that the M-step put elsewhere than where the objective is highest:
-    /// then it may fall.
-    fn reseeded<'m>(&self, _: &'m Self::Model) -> &'m [usize] {
+    /// The collapses after which the M-step put components elsewhere than where the objective is
+    /// highest: then it may fall.
+    fn mended<'m>(&self, _: &'m Self::Model) -> &'m [Error] {
         &[]
     }
 }
+
+/// A run that has put so many components elsewhere would go on doing so.
+const MOST_RESEEDED: usize = 50;
 
 /// A component that was put elsewhere by an update, after which the objective may be lower than
 /// before it.
@@ -67,7 +70,7 @@ pub(crate) struct Run<M> {
 
 impl<M> Run<M> {
     /// At its start.
-    fn new<L: Learner<Model = M>>(learner: &L, start: M) -> Self {
+    fn new<L: Learner<Model = M>>(learner: &L, start: M) -> Result<Self> {
         let mut run = Run {
             model: start,
             converged: false,
@@ -77,8 +80,8 @@ impl<M> Run<M> {
             reseeded: Vec::new(),
             may_have_fallen: false,
         };
-        run.mark(learner);
-        run
+        run.mark(learner)?;
+        Ok(run)
     }
 
     /// Goes on to the model that the M-step makes of these shares.
@@ -90,16 +93,22 @@ impl<M> Run<M> {
         self.iterations += 1;
         let stranger = !learner.admits(&self.model);
         self.model = learner.m_step(summary, self.iterations)?;
-        self.may_have_fallen = stranger || self.mark(learner);
+        self.may_have_fallen = self.mark(learner)? || stranger;
         Ok(())
     }
 
     /// Notes which components of the model were put elsewhere; whether any was.
-    fn mark<L: Learner<Model = M>>(&mut self, learner: &L) -> bool {
-        let (moved, iteration) = (learner.reseeded(&self.model), self.iterations);
-        self.reseeded
-            .extend(moved.iter().map(|&component| Reseeded { iteration, component }));
-        !moved.is_empty()
+    fn mark<L: Learner<Model = M>>(&mut self, learner: &L) -> Result<bool> {
+        let (mended, iteration) = (learner.mended(&self.model), self.iterations);
+        for fault in mended {
+            if self.reseeded.len() == MOST_RESEEDED {
+                return Err(fault.clone());
+            }
+            if let Error::Collapse { component, .. } = *fault {
+                self.reseeded.push(Reseeded { iteration, component });
+            }
+        }
+        Ok(!mended.is_empty())
     }
 }
 
@@ -116,7 +125,7 @@ pub(crate) fn climb<L: Learner>(
     points: &Points,
     search: &Search,
 ) -> Result<Run<L::Model>> {
-    let mut run = Run::new(learner, start);
+    let mut run = Run::new(learner, start)?;
     loop {
         let summary = e_step(&learner.scores(&run.model), points)?;
         let penalty = learner.penalty(&run.model);

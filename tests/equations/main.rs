@@ -9,6 +9,7 @@ mod common;
 mod appendix_distributions;
 mod appendix_matrix_calculus;
 mod appendix_scikit_learn;
+mod appendix_smaller_sets;
 mod ch01;
 mod ch02;
 mod ch03;
