@@ -262,7 +262,7 @@ impl Learner for MaximumLikelihood<'_> {
                 Ok(mixture) => return Ok(Candidate { mixture, mended }),
                 Err(fault) => fault,
             };
-            let (&Error::Collapse { component, weight, .. }, Some((points, seed))) =
+            let (&Error::Collapse { component, .. }, Some((points, seed))) =
                 (&fault, self.reseed)
             else {
                 return Err(fault);
@@ -271,8 +271,8 @@ impl Learner for MaximumLikelihood<'_> {
             if mended.len() == shares.len() {
                 return Err(fault);
             }
-            // The weight makes another stream of each restart.
-            let mut rng = rng_stream(seed, !(weight.to_bits() ^ iteration as u64));
+            let stream = (iteration as u64) << 32 | component as u64;
+            let mut rng = rng_stream(seed, !stream);
             shares[component] = self.anew(points, shares.len(), &mut rng);
             mended.push(fault);
         }
