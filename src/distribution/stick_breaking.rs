@@ -229,20 +229,12 @@ impl StickBreaking {
     /// probable under the Dirichlet process with concentration `alpha`, truncated at K: by falling
     /// counts, but for the last, which takes what the truncation leaves and may be a large one.
     ///
-    /// With the order p(z) = Πₖ α Γ(1 + Nₖ) Γ(α + N₍ₖ₊₁₎ + … )/Γ(1 + α + Nₖ + …), and exchanging two
-    /// neighbours changes it by a factor of (α + Nₖ + rest)/(α + Nₖ₊₁ + rest) unless one is the last.
+    /// With the order p(z) = Πₖ α Γ(1 + Nₖ) Γ(α + N₍ₖ₊₁₎ + … )/Γ(1 + α + Nₖ + …). Exchanging two
+    /// neighbours multiplies it by (α + Nₖ₊₁ + rest)/(α + Nₖ + rest) unless one is the last.
     // ANCHOR: order
     pub(crate) fn best_order(counts: &DVector<f64>, alpha: f64) -> Vec<usize> {
         let mut falling: Vec<usize> = (0..counts.len()).collect();
         falling.sort_by(|&i, &j| counts[j].total_cmp(&counts[i]));
-        let log_probability = |order: &[usize]| -> f64 {
-            let mut left = counts.sum();
-            let sticks = order[..order.len() - 1].iter().map(|&k| {
-                left -= counts[k];
-                ln_beta(1.0 + counts[k], alpha + left.max(0.0))
-            });
-            sticks.sum()
-        };
         let with_last = |last: usize| {
             let mut order = falling.clone();
             order.retain(|&k| k != last);
@@ -250,10 +242,10 @@ impl StickBreaking {
             order
         };
         let mut best = falling.clone();
-        let mut highest = log_probability(&best);
+        let mut highest = log_label_probability(&best, counts, alpha);
         for &last in falling.iter().rev().skip(1) {
             let order = with_last(last);
-            let probability = log_probability(&order);
+            let probability = log_label_probability(&order, counts, alpha);
             if probability > highest {
                 (best, highest) = (order, probability);
             }
@@ -262,6 +254,18 @@ impl StickBreaking {
     }
     // ANCHOR_END: order
 }
+
+/// ln p(z) but for a constant, if the components stand in this order.
+// ANCHOR: label_probability
+fn log_label_probability(order: &[usize], counts: &DVector<f64>, alpha: f64) -> f64 {
+    let mut left = counts.sum();
+    let sticks = order[..order.len() - 1].iter().map(|&k| {
+        left -= counts[k];
+        ln_beta(1.0 + counts[k], alpha + left.max(0.0))
+    });
+    sticks.sum()
+}
+// ANCHOR_END: label_probability
 
 /// ln B(a, b) = ln Γ(a) + ln Γ(b) − ln Γ(a + b).
 fn ln_beta(a: f64, b: f64) -> f64 {

@@ -64,6 +64,7 @@ impl Structure {
 
     /// What each block learns from `count` points with this scatter: as many points of the block's
     /// size, and their scatter. Copies of a block learn the same from D times as many numbers.
+    // ANCHOR: project
     pub fn project(self, count: f64, scatter: Structured) -> (f64, Structured) {
         let scatter = match self {
             Structure::Dense => scatter,
@@ -75,4 +76,5 @@ impl Structure {
         };
         (count * self.copies(scatter.dimension()) as f64, scatter)
     }
+    // ANCHOR_END: project
 }
