@@ -76,6 +76,25 @@ pub(crate) fn dispatch<T: Task>(task: T) -> T::Output {
     task.run::<Plain>()
 }
 
+/// What the task makes of every kind of vector that this processor has: the plain twin first.
+#[cfg(test)]
+pub(crate) fn everywhere<T: Task>(task: impl Fn() -> T) -> Vec<T::Output> {
+    let mut found = vec![task().run::<Plain>()];
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the processor has these instructions.
+            found.push(unsafe { x86::with_avx2(task()) });
+        }
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq")
+        {
+            // SAFETY: the processor has these instructions.
+            found.push(unsafe { x86::with_avx512(task()) });
+        }
+    }
+    found
+}
+
 /// The twin of all others, in plain Rust.
 #[derive(Clone, Copy)]
 pub(crate) struct Plain([f64; LANES]);

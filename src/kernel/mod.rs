@@ -7,6 +7,8 @@ mod lanes;
 mod points;
 mod read;
 mod score;
+#[cfg(test)]
+mod tests;
 mod tiles;
 
 pub(crate) use block::{Block, residual, subtract};
