@@ -183,7 +183,6 @@ impl Gathered {
 
 impl Sums {
     /// Adds component k's share of a block. `scratch` has room for 2D columns.
-    // ANCHOR: gather
     #[inline(always)]
     fn add<L: Lanes>(
         &mut self,
@@ -239,7 +238,6 @@ impl Sums {
             square::<L>(weighted, y, second.as_mut_slice(), v);
         }
     }
-    // ANCHOR_END: gather
 
     /// Back from y = A (x − m) to x: the moments about m are A⁻¹ Σ r y and A⁻¹ (Σ r y
     /// yᵀ) A⁻ᵀ.

@@ -41,7 +41,6 @@ fn tiles(length: usize, tile: usize) -> impl Iterator<Item = (usize, usize)> {
 
 /// y = A d for each row, where A (D×D, by columns) is lower triangular and `d` and `y` are D columns
 /// each; and ‖y‖², added to `squared`.
-// ANCHOR: whiten
 #[inline(always)]
 pub(crate) fn whiten<L: Lanes>(
     a: &[f64],
@@ -90,7 +89,6 @@ fn whiten_tile<L: Lanes, const I: usize, const J: usize>(
         }
     }
 }
-// ANCHOR_END: whiten
 
 /// Adds Σ wyᵢ yⱼ over all rows to `into` (D×D, by columns) for j ≤ i: the products of the D columns
 /// `wy` and `y`. (What lies above the diagonal is arbitrary.)
