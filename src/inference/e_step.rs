@@ -1,16 +1,19 @@
 //! The E-step: scores and rows in, a [`Summary`] out.
 //!
 //! Each block of rows gathers, for each component, Σ r, Σ r y and Σ r y yᵀ of its
-//! whitened residuals y = A (x − m), which the scores have already computed. Blocks
-//! add up along a binary tree that depends on N alone, so that the sums are the same
-//! bits for any number of threads.
+//! whitened residuals y = A (x − m), which the scores have already computed. A leaf is
+//! a few thousand rows, added up block by block; leaves add up along a binary tree that
+//! depends on N alone, so that the sums are the same bits for any number of threads.
 
 use std::ops::Range;
 
 use nalgebra::{DMatrix, DVector};
 
 use super::summary::Summary;
-use crate::kernel::{BLOCK, Block, Points, Score, grain};
+use crate::kernel::{
+    Block, LANES, LEAF, Lanes, Points, Rows, Score, Task, dispatch, grain, residual,
+    square, subtract,
+};
 use crate::math::Structured;
 use crate::{Moments, Result};
 
@@ -20,10 +23,10 @@ use crate::{Moments, Result};
 const FAR: f64 = 1e3;
 
 pub(crate) fn e_step(scores: &[Score], points: &Points) -> Result<Summary> {
-    let blocks = points.len().div_ceil(BLOCK);
+    let leaves = points.len().div_ceil(LEAF);
     let grain = grain(scores);
-    let whitened =
-        fold(0..blocks, grain, &|b| Gathered::whitened(scores, points, b * BLOCK))?;
+    let gather = |leaf, about| dispatch(Leaf { scores, points, leaf, about });
+    let whitened = fold(0..leaves, grain, &|leaf| gather(leaf, None))?;
     let mut components: Vec<Moments> = whitened
         .sums
         .iter()
@@ -33,16 +36,19 @@ pub(crate) fn e_step(scores: &[Score], points: &Points) -> Result<Summary> {
     let far: Vec<usize> =
         (0..scores.len()).filter(|&k| moved_too_far(&whitened.sums[k])).collect();
     if !far.is_empty() {
-        let centres: Vec<DVector<f64>> = far
+        let centres: Vec<DVector<f64>> = components
             .iter()
-            .map(|&k| components[k].mean().expect("far implies weight"))
+            .zip(scores)
+            .map(|(moments, score)| {
+                moments.mean().unwrap_or_else(|| score.mean.clone())
+            })
             .collect();
-        let again = fold(0..blocks, grain, &|b| {
-            Gathered::about(scores, points, b * BLOCK, &far, &centres)
-        })?;
-        for ((k, centre), sums) in far.into_iter().zip(centres).zip(again.sums) {
-            components[k] =
-                Moments::from_parts(sums.count, centre, &sums.first, sums.second);
+        let again = fold(0..leaves, grain, &|leaf| gather(leaf, Some(&centres)))?;
+        for (k, (sums, centre)) in again.sums.into_iter().zip(centres).enumerate() {
+            if far.contains(&k) {
+                components[k] =
+                    Moments::from_parts(sums.count, centre, &sums.first, sums.second);
+            }
         }
     }
     Ok(Summary {
@@ -52,20 +58,20 @@ pub(crate) fn e_step(scores: &[Score], points: &Points) -> Result<Summary> {
     })
 }
 
-/// Adds the blocks up along a binary tree. Branches of at most `grain` blocks stay on one
+/// Adds the leaves up along a binary tree. Branches of at most `grain` leaves stay on one
 /// thread, which changes nothing but the time.
 // ANCHOR: fold
-fn fold<F>(blocks: Range<usize>, grain: usize, gather: &F) -> Result<Gathered>
+fn fold<F>(leaves: Range<usize>, grain: usize, gather: &F) -> Result<Gathered>
 where
     F: Fn(usize) -> Result<Gathered> + Sync,
 {
-    if blocks.len() == 1 {
-        return gather(blocks.start);
+    if leaves.len() == 1 {
+        return gather(leaves.start);
     }
-    let middle = blocks.start + blocks.len() / 2;
-    let left = || fold(blocks.start..middle, grain, gather);
-    let right = || fold(middle..blocks.end, grain, gather);
-    let (left, right) = if blocks.len() <= grain {
+    let middle = leaves.start + leaves.len() / 2;
+    let left = || fold(leaves.start..middle, grain, gather);
+    let right = || fold(middle..leaves.end, grain, gather);
+    let (left, right) = if leaves.len() <= grain {
         (left(), right())
     } else {
         rayon::join(left, right)
@@ -89,52 +95,17 @@ struct Gathered {
 }
 
 impl Gathered {
-    /// The sums of one block in each component's whitened coordinates.
-    fn whitened(scores: &[Score], points: &Points, start: usize) -> Result<Self> {
-        let mut block = Block::new(scores, points, start);
-        block.weigh(points);
-        block.check_reach()?;
-        let size = block.rows * points.dimension();
-        let sums = block
-            .residuals
-            .chunks_exact(size)
-            .enumerate()
-            .map(|(k, residuals)| {
-                let diagonal = scores[k].whitener.is_diagonal();
-                Sums::of(block.responsibility(k), residuals, diagonal)
-            })
-            .collect();
-        let (mut log_likelihood, mut magnitude) = (0.0, 0.0);
-        for (n, l) in block.log_density.iter().enumerate() {
-            let w = points.weight(start + n);
-            log_likelihood += w * l;
-            magnitude += w * (1.0 + l.abs());
-        }
-        Ok(Gathered { sums, log_likelihood, magnitude })
-    }
-
-    /// The sums of one block for the components `which`, of x − centre as it is.
-    fn about(
-        scores: &[Score],
-        points: &Points,
-        start: usize,
-        which: &[usize],
-        centres: &[DVector<f64>],
-    ) -> Result<Self> {
-        let mut block = Block::new(scores, points, start);
-        block.weigh(points);
-        let sums = which
-            .iter()
-            .zip(centres)
-            .map(|(&k, centre)| {
-                let columns = block.x.chunks_exact(block.rows).zip(centre);
-                let residuals: Vec<f64> =
-                    columns.flat_map(|(x, c)| x.iter().map(move |x| x - c)).collect();
-                let diagonal = scores[k].whitener.is_diagonal();
-                Sums::of(block.responsibility(k), &residuals, diagonal)
-            })
-            .collect();
-        Ok(Gathered { sums, log_likelihood: 0.0, magnitude: 0.0 })
+    fn nothing(scores: &[Score]) -> Self {
+        let of = |score: &Score| {
+            let d = score.mean.len();
+            let second = match score.whitener {
+                Structured::Dense(_) => DMatrix::zeros(d, d).into(),
+                Structured::Diagonal { .. } => DVector::zeros(d).into(),
+            };
+            Sums { count: 0.0, first: DVector::zeros(d), second }
+        };
+        let sums = scores.iter().map(of).collect();
+        Gathered { sums, log_likelihood: 0.0, magnitude: 0.0 }
     }
 
     fn plus(self, other: Gathered) -> Self {
@@ -152,36 +123,121 @@ impl Gathered {
     }
 }
 
-impl Sums {
-    // ANCHOR: gather
-    /// Of the columns `residuals`, each row counted `share[n]` times.
-    fn of(share: &[f64], residuals: &[f64], diagonal: bool) -> Self {
-        let rows = share.len();
-        let d = residuals.len() / rows;
-        let column = |j: usize| &residuals[j * rows..(j + 1) * rows];
-        let mut first = DVector::zeros(d);
-        let mut products = DMatrix::zeros(d, if diagonal { 1 } else { d });
-        let mut shared = Vec::with_capacity(rows);
-        for j in 0..d {
-            shared.clear();
-            shared.extend(share.iter().zip(column(j)).map(|(r, y)| r * y));
-            first[j] = sum(&shared);
-            if diagonal {
-                products[j] = dot(&shared, column(j));
-                continue;
-            }
-            for i in j..d {
-                products[(i, j)] = dot(&shared, column(i));
+/// The sums of one leaf: of the whitened residuals, or `about` other centres (one a component) of
+/// x − centre as it is.
+struct Leaf<'a> {
+    scores: &'a [Score],
+    points: &'a Points<'a>,
+    leaf: usize,
+    about: Option<&'a [DVector<f64>]>,
+}
+
+impl Task for Leaf<'_> {
+    type Output = Result<Gathered>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Result<Gathered> {
+        let Leaf { scores, points, leaf, about } = self;
+        let rows = leaf * LEAF..points.len().min((leaf + 1) * LEAF);
+        let mut block = Block::new(scores);
+        let columns = 2 * points.dimension() * block.capacity() / LANES;
+        let mut scratch = vec![[0.0; LANES]; columns];
+        let mut gathered = Gathered::nothing(scores);
+        for start in rows.clone().step_by(block.capacity()) {
+            block.load(points, start, rows.end);
+            block.evaluate::<L>(scores);
+            gathered.add_log_density::<L>(&block)?;
+            for (k, (score, sums)) in
+                scores.iter().zip(&mut gathered.sums).enumerate()
+            {
+                let centre = about.map(|centres| &centres[k]);
+                sums.add::<L>(&block, k, score, centre, &mut scratch);
             }
         }
-        let second = if diagonal {
-            products.column(0).into_owned().into()
-        } else {
-            products.into()
-        };
-        Sums { count: sum(share), first, second }
+        Ok(gathered)
     }
-    // ANCHOR_END: gather
+}
+
+impl Gathered {
+    /// Σ w l and Σ w (1 + |l|) of a block's log densities l.
+    #[inline(always)]
+    fn add_log_density<L: Lanes>(&mut self, block: &Block) -> Result<()> {
+        let zero = L::splat(0.0);
+        let (mut total, mut magnitude, mut flaw) = (zero, zero, zero);
+        for (l, w) in block.log_density().iter().zip(block.weights()) {
+            let (l, w) = (L::load(l), L::load(w));
+            let size = zero.minus(l).max(l).plus(L::splat(1.0));
+            total = w.mul_add(l, total);
+            magnitude = w.mul_add(size, magnitude);
+            flaw = flaw.plus(l.minus(l)); // 0, or NaN
+        }
+        let sums = L::sums([total, magnitude, flaw, zero, zero, zero, zero, zero]);
+        if sums[2] != 0.0 {
+            block.check_reach()?;
+        }
+        self.log_likelihood += sums[0];
+        self.magnitude += sums[1];
+        Ok(())
+    }
+}
+
+impl Sums {
+    /// Adds component k's share of a block. `scratch` has room for 2D columns.
+    #[inline(always)]
+    fn add<L: Lanes>(
+        &mut self,
+        block: &Block,
+        k: usize,
+        score: &Score,
+        centre: Option<&DVector<f64>>,
+        scratch: &mut [Rows],
+    ) {
+        let (shares, d) = (block.shares(k), score.mean.len());
+        let v = shares.len();
+        let (weighted, own) = scratch.split_at_mut(d * v);
+        let y = match (centre, &score.whitener) {
+            (None, Structured::Dense(_)) => block.residuals(k, d),
+            (None, Structured::Diagonal { diagonal, .. }) => {
+                for j in 0..d {
+                    let (x, y) = (&block.x()[j * v..][..v], &mut own[j * v..][..v]);
+                    residual::<L>(x, score.mean[j], diagonal[j], y);
+                }
+                &*own
+            }
+            (Some(centre), _) => {
+                for j in 0..d {
+                    let (x, y) = (&block.x()[j * v..][..v], &mut own[j * v..][..v]);
+                    subtract::<L>(x, centre[j], y);
+                }
+                &*own
+            }
+        };
+        let zero = L::splat(0.0);
+        let mut count = zero;
+        for share in shares {
+            count = count.plus(L::load(share));
+        }
+        self.count += L::sums([count, zero, zero, zero, zero, zero, zero, zero])[0];
+        for j in 0..d {
+            let (mut first, mut second) = (zero, zero);
+            let columns = y[j * v..][..v].iter().zip(&mut weighted[j * v..][..v]);
+            for ((y, weighted), share) in columns.zip(shares) {
+                let y = L::load(y);
+                let wy = L::load(share).times(y);
+                wy.store(weighted);
+                first = first.plus(wy);
+                second = wy.mul_add(y, second);
+            }
+            let sums = L::sums([first, second, zero, zero, zero, zero, zero, zero]);
+            self.first[j] += sums[0];
+            if let Structured::Diagonal { diagonal, .. } = &mut self.second {
+                diagonal[j] += sums[1];
+            }
+        }
+        if let Structured::Dense(second) = &mut self.second {
+            square::<L>(weighted, y, second.as_mut_slice(), v);
+        }
+    }
 
     /// Back from y = A (x − m) to x: the moments about m are A⁻¹ Σ r y and A⁻¹ (Σ r y
     /// yᵀ) A⁻ᵀ.
@@ -218,34 +274,4 @@ fn moved_too_far(sums: &Sums) -> bool {
             nalgebra::Cholesky::new(covariance).is_none()
         }
     }
-}
-
-/// Independent partial sums, so that the additions need not wait for each other.
-const LANES: usize = 8;
-
-fn sum(a: &[f64]) -> f64 {
-    let mut acc = [0.0; LANES];
-    let chunks = a.chunks_exact(LANES);
-    let tail: f64 = chunks.remainder().iter().sum();
-    for a in chunks {
-        acc.iter_mut().zip(a).for_each(|(acc, a)| *acc += a);
-    }
-    acc.iter().sum::<f64>() + tail
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut acc = [0.0; LANES];
-    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let tail: f64 = a_chunks
-        .remainder()
-        .iter()
-        .zip(b_chunks.remainder())
-        .map(|(a, b)| a * b)
-        .sum();
-    for (a, b) in a_chunks.zip(b_chunks) {
-        for lane in 0..LANES {
-            acc[lane] += a[lane] * b[lane];
-        }
-    }
-    acc.iter().sum::<f64>() + tail
 }

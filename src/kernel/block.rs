@@ -1,288 +1,256 @@
-use nalgebra::{DMatrix, DMatrixView, DVector};
-use rayon::prelude::*;
+//! What the scores make of some rows: whitened residuals, responsibilities, log densities. All
+//! arrays are by columns, each of as many vectors of eight rows as a block has.
 
-use crate::math::{Cholesky, Structured};
+use crate::math::Structured;
 use crate::{Error, Result};
 
-use super::Points;
+use super::elementary::{exp, ln};
+use super::lanes::{LANES, Lanes};
+use super::tiles::{Rows, whiten};
+use super::{Points, Score, Tails};
 
-/// Rows to a block: enough to keep the processor's vector units busy, few enough to stay in cache.
-pub(crate) const BLOCK: usize = 256;
+/// A block's residuals fit into this many numbers, so that they are still in cache when they are
+/// read again.
+const CACHE: usize = 1 << 17;
 
-/// How many blocks make up work enough to hand to another thread: some tenths of a
-/// millisecond, where handing over takes some hundredths.
-pub(crate) fn grain(scores: &[Score]) -> usize {
-    let of_point = |score: &Score| {
-        let d = score.mean.len();
-        8 + if score.whitener.is_diagonal() { d } else { d * d }
-    };
-    let work = BLOCK * scores.iter().map(of_point).sum::<usize>();
-    ((1 << 18) / work).max(1)
-}
+/// The most and the fewest rows of a block.
+const MOST: usize = 256;
+const FEWEST: usize = 32;
 
-/// How fast a density falls far from its centre.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Tails {
-    Gaussian,
-    /// Student-t with ν degrees of freedom, in the distance ‖y‖.
-    Joint(f64),
-    /// Student-t with ν degrees of freedom, in each coordinate of y by itself.
-    Each(f64),
-}
-
-/// A component's score, `offset − ½ ‖A (x − m)‖²` as a function of x, with A lower triangular.
-///
-/// For a Gaussian component it is ln π + ln N(x | μ, Σ), with A = L⁻¹; other learners put other
-/// numbers in the same three places. A Student-t component with ν degrees of freedom has
-/// `offset − ½ (ν + D) ln(1 + ‖A (x − m)‖²/ν)`, whose limit for ν → ∞ is the Gaussian's; one with
-/// independent coordinates y = A (x − m) has `offset − ½ (ν + 1) Σⱼ ln(1 + yⱼ²/ν)`. A diagonal A
-/// costs D operations a point where a dense one costs D²/2.
-#[derive(Debug, Clone)]
-pub(crate) struct Score {
-    pub offset: f64,
-    /// m, length D.
-    pub mean: DVector<f64>,
-    /// A, lower triangular, D×D.
-    pub whitener: Structured,
-    /// A⁻¹, lower triangular, D×D.
-    pub unwhitener: Structured,
-    pub tails: Tails,
-}
-
-impl Score {
-    /// With A = scale · L⁻¹.
-    pub fn new(
-        offset: f64,
-        mean: DVector<f64>,
-        factor: &Cholesky,
-        scale: f64,
-    ) -> Self {
-        let white = (&factor.inverse_root(), factor.root());
-        Score::whitened(offset, mean, white, scale)
-    }
-
-    /// The same where L⁻¹ and L are at hand.
-    pub fn whitened(
-        offset: f64,
-        mean: DVector<f64>,
-        (whitener, l): (&Structured, &Structured),
-        scale: f64,
-    ) -> Self {
-        Score {
-            offset,
-            mean,
-            whitener: whitener.scaled(scale),
-            unwhitener: l.scaled(1.0 / scale),
-            tails: Tails::Gaussian,
-        }
-    }
-
-    /// The same with other tails.
-    pub fn with_tails(self, tails: Tails) -> Self {
-        Score { tails, ..self }
-    }
-
-    /// The same with all D² entries of A, for those who need what it makes of them.
-    pub fn dense(self) -> Self {
-        if !self.whitener.is_diagonal() {
-            return self;
-        }
-        Score {
-            whitener: self.whitener.dense().clone().into(),
-            unwhitener: self.unwhitener.dense().clone().into(),
-            ..self
-        }
-    }
-}
-
-/// A block of at most [`BLOCK`] rows, and what the scores make of them. Every array is by columns
-/// of length `rows`, so that each inner loop runs down contiguous memory.
+/// Up to [`Block::capacity`] rows at a time, one block after the other.
 pub(crate) struct Block {
+    capacity: usize,
+    /// Which of the points: `start` up to `start + rows`. What lies behind them in the arrays repeats the
+    /// last row, with weight zero.
     pub start: usize,
     pub rows: usize,
     /// x − origin: D columns.
-    pub x: Vec<f64>,
-    /// For each component the residuals A (x − m): K·D columns.
-    pub residuals: Vec<f64>,
-    /// Responsibilities, K columns (before [`Block::normalise`], the scores).
-    pub responsibilities: Vec<f64>,
-    /// ln Σₖ exp scoreₖ for each row.
-    pub log_density: Vec<f64>,
-    /// One column of working space.
-    scratch: Vec<f64>,
+    x: Vec<Rows>,
+    /// x − m: D columns.
+    difference: Vec<Rows>,
+    /// For each component the residuals A (x − m): K·D columns (none if A is diagonal: they cost
+    /// less than the memory).
+    residuals: Vec<Rows>,
+    /// The scores, then the responsibilities times the weights: K columns.
+    shares: Vec<Rows>,
+    /// ln Σₖ exp scoreₖ; 0 for a row without weight.
+    log_density: Vec<Rows>,
+    weights: Vec<Rows>,
 }
 
 impl Block {
-    /// Loads rows `start..` and evaluates everything.
-    pub fn new(scores: &[Score], points: &Points, start: usize) -> Self {
-        let rows = BLOCK.min(points.len() - start);
-        let (d, k) = (points.dimension(), scores.len());
-        let mut block = Block {
-            start,
-            rows,
-            x: Vec::with_capacity(rows * d),
-            residuals: vec![0.0; rows * d * k],
-            responsibilities: vec![0.0; rows * k],
-            log_density: vec![0.0; rows],
-            scratch: vec![0.0; rows],
-        };
-        for (column, origin) in points.x.column_iter().zip(&points.origin) {
-            let values = &column.as_slice()[start..start + rows];
-            block.x.extend(values.iter().map(|x| x - origin));
+    pub fn new(scores: &[Score]) -> Self {
+        let (k, d) = (scores.len(), scores[0].mean.len());
+        let dense = scores.iter().filter(|s| !s.whitener.is_diagonal()).count();
+        let fits = CACHE / (dense * d).max(1);
+        let capacity = fits.clamp(FEWEST, MOST).next_multiple_of(LANES);
+        let columns = |count: usize| vec![[0.0; LANES]; count * capacity / LANES];
+        Block {
+            capacity,
+            start: 0,
+            rows: 0,
+            x: columns(d),
+            difference: columns(d),
+            residuals: columns(if dense > 0 { k * d } else { 0 }),
+            shares: columns(k),
+            log_density: columns(1),
+            weights: columns(1),
         }
+    }
+
+    /// How many rows a block has, but for the last.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Vectors to a column.
+    fn vectors(&self) -> usize {
+        self.capacity / LANES
+    }
+
+    /// Loads the points from `start` to `end`, as many as fit.
+    pub fn load(&mut self, points: &Points, start: usize, end: usize) {
+        (self.start, self.rows) = (start, self.capacity.min(end - start));
+        let columns = self.x.as_flattened_mut().chunks_exact_mut(self.capacity);
+        for ((to, from), origin) in
+            columns.zip(points.x.column_iter()).zip(&points.origin)
+        {
+            let from = &from.as_slice()[start..start + self.rows];
+            let (to, padding) = to.split_at_mut(self.rows);
+            to.iter_mut().zip(from).for_each(|(to, x)| *to = x - origin);
+            padding.fill(from[self.rows - 1] - origin);
+        }
+        let (weights, padding) =
+            self.weights.as_flattened_mut().split_at_mut(self.rows);
+        match &points.weights {
+            Some(w) => {
+                weights.copy_from_slice(&w.as_slice()[start..start + self.rows]);
+            }
+            None => weights.fill(1.0),
+        }
+        padding.fill(0.0);
+    }
+
+    /// Scores, shares and log densities of the rows that are loaded.
+    #[inline(always)]
+    pub fn evaluate<L: Lanes>(&mut self, scores: &[Score]) {
         for (k, score) in scores.iter().enumerate() {
-            block.evaluate(k, score);
+            self.score::<L>(k, score);
         }
-        block.normalise();
-        block
+        self.normalise::<L>(scores.len());
     }
 
-    fn evaluate(&mut self, k: usize, score: &Score) {
-        let (rows, d) = (self.rows, score.mean.len());
-        let residuals = &mut self.residuals[k * d * rows..(k + 1) * d * rows];
-        let difference = &mut self.scratch;
-        for j in 0..d {
-            for (v, x) in difference.iter_mut().zip(&self.x[j * rows..(j + 1) * rows])
-            {
-                *v = x - score.mean[j];
+    #[inline(always)]
+    fn score<L: Lanes>(&mut self, k: usize, score: &Score) {
+        let (v, d) = (self.vectors(), score.mean.len());
+        let values = &mut self.shares[k * v..][..v];
+        values.fill([0.0; LANES]);
+        match &score.whitener {
+            Structured::Dense(a) => {
+                let columns = self.difference.chunks_exact_mut(v);
+                let columns = columns.zip(self.x.chunks_exact(v));
+                for ((difference, x), m) in columns.zip(&score.mean) {
+                    subtract::<L>(x, *m, difference);
+                }
+                let y = &mut self.residuals[k * d * v..][..d * v];
+                whiten::<L>(a.as_slice(), &self.difference, y, values);
+                if let Tails::Each(nu) = score.tails {
+                    sum_tails(values, y.chunks_exact(v), nu);
+                }
             }
-            let column = |i: usize| match &score.whitener {
-                Structured::Dense(a) => a[(i, j)],
-                Structured::Diagonal { diagonal, .. } => diagonal[j],
-            };
-            let last = if score.whitener.is_diagonal() { j + 1 } else { d };
-            for i in j..last {
-                let a = column(i);
-                let y = &mut residuals[i * rows..(i + 1) * rows];
-                y.iter_mut().zip(difference.iter()).for_each(|(y, v)| *y += a * v);
+            Structured::Diagonal { diagonal, .. } => {
+                for j in 0..d {
+                    let y = &mut self.difference[j * v..][..v];
+                    let (m, a) = (score.mean[j], diagonal[j]);
+                    residual::<L>(&self.x[j * v..][..v], m, a, y);
+                    for (square, y) in values.iter_mut().zip(y) {
+                        let y = L::load(y);
+                        y.mul_add(y, L::load(square)).store(square);
+                    }
+                }
+                if let Tails::Each(nu) = score.tails {
+                    sum_tails(values, self.difference.chunks_exact(v), nu);
+                }
             }
         }
-        let values = &mut self.responsibilities[k * rows..(k + 1) * rows];
-        let distances = residuals.chunks_exact(rows);
+        let offset = score.offset;
+        let values = &mut self.shares[k * v..][..v];
         match score.tails {
-            Tails::Each(nu) => distances.for_each(|y| {
-                values.iter_mut().zip(y).for_each(|(s, y)| *s += (y * y / nu).ln_1p())
-            }),
-            _ => distances.for_each(|y| {
-                values.iter_mut().zip(y).for_each(|(s, y)| *s += y * y)
-            }),
-        }
-        let fall = |s: f64| match score.tails {
-            Tails::Gaussian => 0.5 * s,
-            Tails::Joint(nu) => 0.5 * (nu + d as f64) * (s / nu).ln_1p(),
-            Tails::Each(nu) => 0.5 * (nu + 1.0) * s,
-        };
-        values.iter_mut().for_each(|s| *s = score.offset - fall(*s));
-    }
-
-    /// Log-sum-exp along each row, and the scores into responsibilities. A row whose scores are
-    /// all −∞ has log density −∞ and no responsibilities: callers check the log density.
-    fn normalise(&mut self) {
-        let rows = self.rows;
-        let largest = &mut self.scratch;
-        largest.fill(f64::MIN); // finite, so that −∞ − largest is −∞
-        for scores in self.responsibilities.chunks_exact(rows) {
-            largest
-                .iter_mut()
-                .zip(scores)
-                .for_each(|(m, s)| *m = if s > m { *s } else { *m });
-        }
-        for scores in self.responsibilities.chunks_exact_mut(rows) {
-            for ((s, m), sum) in
-                scores.iter_mut().zip(largest.iter()).zip(&mut self.log_density)
-            {
-                *s = (*s - m).exp();
-                *sum += *s;
+            Tails::Gaussian => {
+                let (offset, half) = (L::splat(offset), L::splat(-0.5));
+                for s in values {
+                    half.mul_add(L::load(s), offset).store(s);
+                }
             }
-        }
-        for scores in self.responsibilities.chunks_exact_mut(rows) {
-            scores.iter_mut().zip(&self.log_density).for_each(|(r, sum)| *r /= sum);
-        }
-        for (sum, m) in self.log_density.iter_mut().zip(largest.iter()) {
-            *sum = m + sum.ln();
+            Tails::Joint(nu) => values.as_flattened_mut().iter_mut().for_each(|s| {
+                *s = offset - 0.5 * (nu + d as f64) * (*s / nu).ln_1p();
+            }),
+            Tails::Each(nu) => values.as_flattened_mut().iter_mut().for_each(|s| {
+                *s = offset - 0.5 * (nu + 1.0) * *s;
+            }),
         }
     }
 
-    /// Multiplies each row's responsibilities by the row's weight. A row of weight zero counts
-    /// for nothing even where its log density is −∞.
-    pub fn weigh(&mut self, points: &Points) {
-        let Some(weights) = &points.weights else { return };
-        let weights = &weights.as_slice()[self.start..self.start + self.rows];
-        for shares in self.responsibilities.chunks_exact_mut(self.rows) {
-            for (r, w) in shares.iter_mut().zip(weights) {
-                *r = if *w == 0.0 { 0.0 } else { *r * w };
+    /// Log-sum-exp along each row, and the scores into shares. A row whose scores are all −∞ has
+    /// log density −∞: callers check.
+    #[inline(always)]
+    fn normalise<L: Lanes>(&mut self, k: usize) {
+        let v = self.vectors();
+        let smallest = L::splat(f64::from_bits(1)); // above zero
+        let zero = L::splat(0.0);
+        for n in 0..v {
+            // Finite, so that −∞ less the largest is −∞.
+            let mut largest = L::splat(f64::MIN);
+            for k in 0..k {
+                largest = L::load(&self.shares[k * v + n]).max(largest);
             }
-        }
-        for (l, w) in self.log_density.iter_mut().zip(weights) {
-            *l = if *w == 0.0 { 0.0 } else { *l };
+            let mut sum = zero;
+            for k in 0..k {
+                let share = &mut self.shares[k * v + n];
+                let e = exp(L::load(share).minus(largest));
+                sum = sum.plus(e);
+                e.store(share);
+            }
+            let weight = L::load(&self.weights[n]);
+            let scale = weight.over(sum);
+            for k in 0..k {
+                let share = &mut self.shares[k * v + n];
+                let weighted = L::load(share).times(scale);
+                weight.if_below(smallest, zero, weighted).store(share);
+            }
+            let nothing = L::splat(f64::NEG_INFINITY);
+            let flaw = sum.minus(sum); // NaN, if it is
+            let log = largest.plus(ln(sum)).plus(flaw);
+            let log = sum.if_below(L::splat(0.5), nothing, log);
+            weight.if_below(smallest, zero, log).store(&mut self.log_density[n]);
         }
     }
 
-    /// The responsibilities of component k, one a row.
-    pub fn responsibility(&self, k: usize) -> &[f64] {
-        &self.responsibilities[k * self.rows..(k + 1) * self.rows]
+    /// Component k's share of each row, times the row's weight.
+    pub fn shares(&self, k: usize) -> &[Rows] {
+        let v = self.vectors();
+        &self.shares[k * v..][..v]
+    }
+
+    /// Component k's residuals A (x − m), D columns, if A is not diagonal.
+    pub fn residuals(&self, k: usize, d: usize) -> &[Rows] {
+        let v = self.vectors();
+        &self.residuals[k * d * v..][..d * v]
+    }
+
+    /// x − origin, D columns.
+    pub fn x(&self) -> &[Rows] {
+        &self.x
+    }
+
+    /// Of each row, 0 for one without weight.
+    pub fn log_density(&self) -> &[Rows] {
+        &self.log_density
+    }
+
+    pub fn weights(&self) -> &[Rows] {
+        &self.weights
     }
 
     /// The first row that no component reaches.
     pub fn check_reach(&self) -> Result<()> {
-        match self.log_density.iter().position(|l| !l.is_finite()) {
+        let values = &self.log_density.as_flattened()[..self.rows];
+        match values.iter().position(|l| !l.is_finite()) {
             Some(n) => Err(Error::OutOfReach { row: self.start + n }),
             None => Ok(()),
         }
     }
 }
 
-/// What `read` makes of each block, in order.
-pub(crate) fn map_blocks<T: Send>(
-    scores: &[Score],
-    x: DMatrixView<'_, f64>,
-    read: impl Fn(Block) -> Result<T> + Sync,
-) -> Result<Vec<T>> {
-    let points = Points::new(x, None)?;
-    let d = scores[0].mean.len();
-    points.expect_dimension(d)?;
-    let points = points.about(DVector::zeros(d));
-    (0..points.len().div_ceil(BLOCK))
-        .into_par_iter()
-        .with_min_len(grain(scores))
-        .map(|b| read(Block::new(scores, &points, b * BLOCK)))
-        .collect::<Vec<_>>() // in order, so that the first fault is always the same one
-        .into_iter()
-        .collect()
-}
-
-/// ln Σₖ exp scoreₖ(xₙ) for every row of `x`.
-pub(crate) fn log_densities(
-    scores: &[Score],
-    x: DMatrixView<'_, f64>,
-) -> Result<DVector<f64>> {
-    let blocks = map_blocks(scores, x, |block| Ok(block.log_density))?;
-    Ok(DVector::from_vec(blocks.concat()))
-}
-
-/// r, N×K: each row's share of exp score. Rows sum to 1.
-pub(crate) fn responsibilities(
-    scores: &[Score],
-    x: DMatrixView<'_, f64>,
-) -> Result<DMatrix<f64>> {
-    let blocks = map_blocks(scores, x, |block| {
-        block.check_reach()?;
-        let r = DMatrix::from_vec(block.rows, scores.len(), block.responsibilities);
-        Ok((block.start, r))
-    })?;
-    let mut r = DMatrix::zeros(x.nrows(), scores.len());
-    for (start, block) in blocks {
-        r.rows_mut(start, block.nrows()).copy_from(&block);
+/// x − m.
+#[inline(always)]
+pub(crate) fn subtract<L: Lanes>(x: &[Rows], m: f64, to: &mut [Rows]) {
+    let m = L::splat(m);
+    for (to, x) in to.iter_mut().zip(x) {
+        L::load(x).minus(m).store(to);
     }
-    Ok(r)
 }
 
-/// The column of the largest entry of each row; the first of equals.
-pub(crate) fn most_probable(r: &DMatrix<f64>) -> Vec<usize> {
-    r.row_iter()
-        .map(|row| {
-            (1..row.len())
-                .fold(0, |best, k| if row[k] > row[best] { k } else { best })
-        })
-        .collect()
+/// a (x − m).
+#[inline(always)]
+pub(crate) fn residual<L: Lanes>(x: &[Rows], m: f64, a: f64, to: &mut [Rows]) {
+    let (m, a) = (L::splat(m), L::splat(a));
+    for (to, x) in to.iter_mut().zip(x) {
+        L::load(x).minus(m).times(a).store(to);
+    }
+}
+
+/// Σⱼ ln(1 + yⱼ²/ν) of each row.
+fn sum_tails<'a>(
+    to: &mut [Rows],
+    residuals: impl Iterator<Item = &'a [Rows]>,
+    nu: f64,
+) {
+    to.fill([0.0; LANES]);
+    let to = to.as_flattened_mut();
+    for y in residuals {
+        for (sum, y) in to.iter_mut().zip(y.as_flattened()) {
+            *sum += (y * y / nu).ln_1p();
+        }
+    }
 }

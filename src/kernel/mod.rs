@@ -1,10 +1,33 @@
 //! The kernel: every density and every E-step is made of scores, evaluated a block of rows at a
-//! time.
+//! time, eight rows at once.
 
 mod block;
+mod elementary;
+mod lanes;
 mod points;
+mod read;
+mod score;
+#[cfg(test)]
+mod tests;
+mod tiles;
 
-pub(crate) use block::{
-    BLOCK, Block, Score, Tails, grain, log_densities, most_probable, responsibilities,
-};
+pub(crate) use block::{Block, residual, subtract};
+pub(crate) use lanes::{LANES, Lanes, Task, dispatch};
 pub(crate) use points::Points;
+pub(crate) use read::{log_densities, most_probable, responsibilities};
+pub(crate) use score::{Score, Tails};
+pub(crate) use tiles::{Rows, square};
+
+/// Rows to a leaf of the tree along which sums are added up: what one thread does in one go.
+pub(crate) const LEAF: usize = 2048;
+
+/// How many leaves make up work enough to hand to another thread: some tenths of a
+/// millisecond, where handing over takes some hundredths.
+pub(crate) fn grain(scores: &[Score]) -> usize {
+    let of_point = |score: &Score| {
+        let d = score.mean.len();
+        8 + if score.whitener.is_diagonal() { d } else { d * d }
+    };
+    let work = LEAF * scores.iter().map(of_point).sum::<usize>();
+    ((1 << 20) / work).max(1)
+}

@@ -1,0 +1,203 @@
+"""Times one EM iteration of this library and of its peers, on the same files, from the same start.
+
+    python -m venv /tmp/peers && /tmp/peers/bin/pip install scikit-learn==1.9.1 pillow
+    /tmp/peers/bin/python benches/peers/run.py > benches/peers/result.json
+
+It needs g++ and Armadillo (Debian: libarmadillo-dev) for one peer, and fetches linfa for another; a
+peer that cannot be built is left out, and said so. Each system runs few and many iterations, in turn,
+several times; an iteration is the difference of the fastest runs, so that starting costs nothing.
+All must reach the same log likelihood (linfa starts elsewhere, and is only timed).
+"""
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import sklearn
+from sklearn.datasets import load_sample_image
+from sklearn.mixture import GaussianMixture
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
+
+
+def log(*words):
+    print(*words, file=sys.stderr, flush=True)
+
+
+def clusters(n, d, k, seed):
+    rng = np.random.default_rng(seed)
+    means = 3.0 * rng.standard_normal((k, d)) / np.sqrt(d / 2)
+    roots = [np.eye(d) + 0.3 * np.tril(rng.standard_normal((d, d))) / np.sqrt(d) for _ in range(k)]
+    z = rng.integers(k, size=n)
+    x = rng.standard_normal((n, d))
+    for i in range(k):
+        x[z == i] = means[i] + x[z == i] @ roots[i].T
+    return x
+
+
+def notebook(n):
+    rng = np.random.default_rng(1)
+    z = rng.choice(3, size=n, p=[0.4, 0.3, 0.3])
+    means = np.array([[0.0, 0.0], [3.0, 3.0], [0.0, 4.0]])
+    roots = np.array([[[0.2, 0.0], [0.9, 0.25]], [[1.0, 0.0], [0.3, 0.6]], [[0.5, 0.0], [-0.4, 0.9]]])
+    return means[z] + np.einsum("nij,nj->ni", roots[z], rng.standard_normal((n, 2)))
+
+
+def pixels():
+    x = load_sample_image("china.jpg").reshape(-1, 3).astype(float) / 255.0
+    return x + np.random.default_rng(2).uniform(0, 1 / 255.0, x.shape)  # undo the rounding
+
+
+WORKLOADS = {
+    "the notebook's model, 1,000,000 × 2, K = 3": (lambda: notebook(1_000_000), 3, 20),
+    "pixels of a photograph, 273,280 × 3, K = 8": (pixels, 8, 20),
+    "200,000 × 16, K = 16": (lambda: clusters(200_000, 16, 16, 3), 16, 8),
+    "50,000 × 64, K = 16": (lambda: clusters(50_000, 64, 16, 4), 16, 8),
+    "20,000 × 8, K = 64": (lambda: clusters(20_000, 8, 64, 5), 64, 20),
+    "1,000 × 2, K = 3": (lambda: notebook(1_000), 3, 200),
+    "200,000 × 16, K = 16, diagonal": (lambda: clusters(200_000, 16, 16, 3), 16, 20),
+}
+
+
+def ours(binary):
+    def run(path, x, k, iterations, shape):
+        n, d = x.shape
+        words = [binary, path, str(n), str(d), str(k), str(iterations), shape]
+        return json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
+
+    return run
+
+
+def program(words):
+    def run(path, x, k, iterations, shape):
+        if shape != "full":
+            return None
+        n, d = x.shape
+        words_here = [*words, path, str(n), str(d), str(k), str(iterations)]
+        return json.loads(subprocess.run(words_here, check=True, capture_output=True).stdout)
+
+    return run
+
+
+def scikit_learn(path, x, k, iterations, shape):
+    sigma = np.cov(x.T, bias=True)
+    precision = np.linalg.inv(sigma)
+    diagonal = 1 / np.diag(sigma)
+    model = GaussianMixture(
+        k,
+        covariance_type="full" if shape == "full" else "diag",
+        tol=-np.inf,
+        reg_covar=0,
+        max_iter=iterations,
+        weights_init=np.full(k, 1 / k),
+        means_init=x[:k],
+        precisions_init=np.tile(precision, (k, 1, 1)) if shape == "full" else np.tile(diagonal, (k, 1)),
+        init_params="random_from_data",
+        random_state=0,
+    )
+    begin = time.perf_counter()
+    model.fit(x)
+    seconds = time.perf_counter() - begin
+    return {"seconds": seconds, "log_likelihood": float(model.score(x) * len(x))}
+
+
+def build():
+    systems = {}
+    out = subprocess.run(
+        ["cargo", "bench", "--bench", "peers", "--no-run", "--message-format=json"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout
+    binary = next(
+        message["executable"]
+        for message in map(json.loads, out.splitlines())
+        if message.get("executable") and message["target"]["name"] == "peers"
+    )
+    systems["mixtures"] = ours(binary)
+    systems[f"scikit-learn {sklearn.__version__}"] = scikit_learn
+    folder = tempfile.mkdtemp()
+    armadillo = os.path.join(folder, "armadillo")
+    words = ["g++", "-O3", "-march=native", "-fopenmp", "-DARMA_USE_OPENMP", "-DNDEBUG",
+             os.path.join(HERE, "armadillo.cpp"), "-o", armadillo, "-larmadillo"]
+    if subprocess.run(words, capture_output=True).returncode == 0:
+        systems["Armadillo"] = program([armadillo])
+    else:
+        log("Armadillo cannot be built: left out")
+    target = os.path.join(folder, "linfa")
+    words = ["cargo", "build", "--release", "--target-dir", target]
+    native = {**os.environ, "RUSTFLAGS": "-C target-cpu=native"}
+    if subprocess.run(words, cwd=os.path.join(HERE, "linfa"), env=native, capture_output=True).returncode == 0:
+        systems["linfa 0.8.1"] = program([os.path.join(target, "release", "peer-linfa")])
+    else:
+        log("linfa cannot be built: left out")
+    return systems
+
+
+def product_rate():
+    """Operations a second of a product of matrices, with all threads."""
+    a = np.random.default_rng(0).standard_normal((1500, 1500))
+    best = min(timed(lambda: a @ a) for _ in range(10))
+    return 2 * 1500**3 / best
+
+
+def timed(action):
+    begin = time.perf_counter()
+    action()
+    return time.perf_counter() - begin
+
+
+def main():
+    systems = build()
+    only = sys.argv[1:]
+    results = []
+    for name, (make, k, many) in WORKLOADS.items():
+        if only and not any(word in name for word in only):
+            continue
+        x = make()
+        shape = "diagonal" if "diagonal" in name else "full"
+        with tempfile.NamedTemporaryFile(suffix=".f64") as file:
+            file.write(np.asfortranarray(x).T.tobytes())
+            file.flush()
+            few = max(1, many // 4)
+            best, reached = {}, {}
+            for _ in range(ROUNDS):
+                for system, run in systems.items():
+                    for iterations in (few, many):
+                        found = run(file.name, x, k, iterations, shape)
+                        if found is None:
+                            continue
+                        key = (system, iterations)
+                        best[key] = min(best.get(key, np.inf), found["seconds"])
+                        if iterations == many:
+                            reached[system] = found.get("log_likelihood")
+        row = {"workload": name, "rate": product_rate(), "milliseconds": {}, "log_likelihood": reached}
+        for system in systems:
+            if (system, many) in best:
+                difference = best[(system, many)] - best[(system, few)]
+                row["milliseconds"][system] = 1000 * difference / (many - few)
+        n, d = x.shape
+        row["useful_rate"] = 2 * n * k * d * d / (row["milliseconds"]["mixtures"] / 1000)
+        log(name, {s: round(v, 3) for s, v in row["milliseconds"].items()},
+            f'{row["useful_rate"] / 1e9:.1f} of {row["rate"] / 1e9:.1f} GFLOP/s', reached)
+        results.append(row)
+    date = datetime.date.today().isoformat()
+    machine = {"cores": os.cpu_count(), "processor": cpu(), "system": platform.system()}
+    json.dump({"date": date, "machine": machine, "workloads": results}, sys.stdout, indent=1)
+    print()
+
+
+def cpu():
+    with open("/proc/cpuinfo") as file:
+        lines = [line for line in file if line.startswith("model name")]
+    return lines[0].split(":")[1].strip() if lines else "unknown"
+
+
+if __name__ == "__main__":
+    main()
