@@ -26,12 +26,15 @@ fn mixture(k: usize, d: usize, shape: Covariance, rng: &mut Rng) -> GaussianMixt
         .unwrap()
 }
 
-/// Counts, sums and squares about zero, and the log likelihood, as the formulas stand.
+/// Count, sum and squares about zero.
+type Sums = (f64, DVector<f64>, DMatrix<f64>);
+
+/// The sums of each component, and the log likelihood, as the formulas stand.
 fn plain(
     m: &GaussianMixture,
     x: &DMatrix<f64>,
     w: &DVector<f64>,
-) -> (Vec<(f64, DVector<f64>, DMatrix<f64>)>, f64) {
+) -> (Vec<Sums>, f64) {
     let d = m.dimension();
     let mut sums =
         vec![(0.0, DVector::zeros(d), DMatrix::zeros(d, d)); m.component_count()];
