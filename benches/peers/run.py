@@ -94,7 +94,7 @@ def scikit_learn(path, x, k, iterations, shape):
     model = GaussianMixture(
         k,
         covariance_type="full" if shape == "full" else "diag",
-        tol=-np.inf,
+        tol=0,
         reg_covar=0,
         max_iter=iterations,
         weights_init=np.full(k, 1 / k),
@@ -130,7 +130,7 @@ def build():
         systems["Armadillo"] = program([armadillo])
     else:
         log("Armadillo cannot be built: left out")
-    target = os.path.join(folder, "linfa")
+    target = os.environ.get("PEERS_TARGET", os.path.join(folder, "linfa"))
     words = ["cargo", "build", "--release", "--target-dir", target]
     native = {**os.environ, "RUSTFLAGS": "-C target-cpu=native"}
     if subprocess.run(words, cwd=os.path.join(HERE, "linfa"), env=native, capture_output=True).returncode == 0:
