@@ -11,8 +11,8 @@ use nalgebra::{DMatrix, DVector};
 
 use super::summary::Summary;
 use crate::kernel::{
-    Block, LANES, LEAF, Lanes, Points, Rows, Score, Task, dispatch, grain, residual,
-    square, subtract,
+    Block, LANES, LEAF, Lanes, Points, Rows, Score, Task, dispatch, grain, square,
+    subtract,
 };
 use crate::math::Structured;
 use crate::{Moments, Result};
@@ -182,7 +182,8 @@ impl Gathered {
 }
 
 impl Sums {
-    /// Adds component k's share of a block. `scratch` has room for 2D columns.
+    /// Adds component k's share of a block: of y = A (x − m), or of x − centre as it is.
+    /// `scratch` has room for 2D columns.
     #[inline(always)]
     fn add<L: Lanes>(
         &mut self,
@@ -192,50 +193,86 @@ impl Sums {
         centre: Option<&DVector<f64>>,
         scratch: &mut [Rows],
     ) {
-        let (shares, d) = (block.shares(k), score.mean.len());
-        let v = shares.len();
-        let (weighted, own) = scratch.split_at_mut(d * v);
-        let y = match (centre, &score.whitener) {
-            (None, Structured::Dense(_)) => block.residuals(k, d),
-            (None, Structured::Diagonal { diagonal, .. }) => {
-                for j in 0..d {
-                    let (x, y) = (&block.x()[j * v..][..v], &mut own[j * v..][..v]);
-                    residual::<L>(x, score.mean[j], diagonal[j], y);
-                }
-                &*own
-            }
-            (Some(centre), _) => {
-                for j in 0..d {
-                    let (x, y) = (&block.x()[j * v..][..v], &mut own[j * v..][..v]);
-                    subtract::<L>(x, centre[j], y);
-                }
-                &*own
-            }
-        };
+        let shares = block.shares(k);
         let zero = L::splat(0.0);
         let mut count = zero;
         for share in shares {
             count = count.plus(L::load(share));
         }
         self.count += L::sums([count, zero, zero, zero, zero, zero, zero, zero])[0];
-        for j in 0..d {
-            let (mut first, mut second) = (zero, zero);
-            let columns = y[j * v..][..v].iter().zip(&mut weighted[j * v..][..v]);
-            for ((y, weighted), share) in columns.zip(shares) {
-                let y = L::load(y);
-                let wy = L::load(share).times(y);
+        match (&score.whitener, centre) {
+            (Structured::Dense(_), None) => {
+                let y = block.residuals(k, score.mean.len());
+                self.add_products::<L>(shares, y, scratch);
+            }
+            (Structured::Dense(_), Some(centre)) => {
+                let v = shares.len();
+                let (y, scratch) = scratch.split_at_mut(centre.len() * v);
+                let columns = y.chunks_exact_mut(v).zip(block.x().chunks_exact(v));
+                for ((y, x), c) in columns.zip(centre) {
+                    subtract::<L>(x, *c, y);
+                }
+                self.add_products::<L>(shares, y, scratch);
+            }
+            (Structured::Diagonal { diagonal, .. }, None) => {
+                let places = score.mean.iter().copied().zip(diagonal.iter().copied());
+                self.add_squares::<L>(shares, block.x(), places);
+            }
+            (Structured::Diagonal { .. }, Some(centre)) => {
+                let places = centre.iter().map(|c| (*c, 1.0));
+                self.add_squares::<L>(shares, block.x(), places);
+            }
+        }
+    }
+
+    /// Σ r y and Σ r y yᵀ of the D columns `y`; `weighted` has room for as many.
+    #[inline(always)]
+    fn add_products<L: Lanes>(
+        &mut self,
+        shares: &[Rows],
+        y: &[Rows],
+        weighted: &mut [Rows],
+    ) {
+        let (v, zero) = (shares.len(), L::splat(0.0));
+        let columns = y.chunks_exact(v).zip(weighted.chunks_exact_mut(v));
+        for (total, (y, weighted)) in self.first.iter_mut().zip(columns) {
+            let mut first = zero;
+            for ((y, weighted), share) in y.iter().zip(weighted).zip(shares) {
+                let wy = L::load(share).times(L::load(y));
                 wy.store(weighted);
+                first = first.plus(wy);
+            }
+            *total += L::sums([first, zero, zero, zero, zero, zero, zero, zero])[0];
+        }
+        if let Structured::Dense(second) = &mut self.second {
+            square::<L>(&weighted[..y.len()], y, second.as_mut_slice(), v);
+        }
+    }
+
+    /// Σ r y and Σ r y² of each column y = a (x − m), given (m, a).
+    #[inline(always)]
+    fn add_squares<L: Lanes>(
+        &mut self,
+        shares: &[Rows],
+        x: &[Rows],
+        places: impl Iterator<Item = (f64, f64)>,
+    ) {
+        let Structured::Diagonal { diagonal, .. } = &mut self.second else { return };
+        let zero = L::splat(0.0);
+        let totals = self.first.iter_mut().zip(diagonal);
+        let columns = x.chunks_exact(shares.len()).zip(places);
+        for ((total, squares), (x, (m, a))) in totals.zip(columns) {
+            let (m, a) = (L::splat(m), L::splat(a));
+            let (mut first, mut second) = (zero, zero);
+            for (x, share) in x.iter().zip(shares) {
+                let y = L::load(x).minus(m).times(a);
+                let wy = L::load(share).times(y);
                 first = first.plus(wy);
                 second = wy.mul_add(y, second);
             }
             let sums = L::sums([first, second, zero, zero, zero, zero, zero, zero]);
-            self.first[j] += sums[0];
-            if let Structured::Diagonal { diagonal, .. } = &mut self.second {
-                diagonal[j] += sums[1];
-            }
-        }
-        if let Structured::Dense(second) = &mut self.second {
-            square::<L>(weighted, y, second.as_mut_slice(), v);
+            *total += sums[0];
+            *squares += sums[1];
         }
     }
 

@@ -119,17 +119,28 @@ impl Block {
                 }
             }
             Structured::Diagonal { diagonal, .. } => {
-                for j in 0..d {
-                    let y = &mut self.difference[j * v..][..v];
-                    let (m, a) = (score.mean[j], diagonal[j]);
-                    residual::<L>(&self.x[j * v..][..v], m, a, y);
-                    for (square, y) in values.iter_mut().zip(y) {
-                        let y = L::load(y);
-                        y.mul_add(y, L::load(square)).store(square);
-                    }
-                }
+                let residual = |n: usize, j: usize| {
+                    let (m, a) = (L::splat(score.mean[j]), L::splat(diagonal[j]));
+                    L::load(&self.x[j * v + n]).minus(m).times(a)
+                };
                 if let Tails::Each(nu) = score.tails {
+                    for j in 0..d {
+                        for (n, y) in
+                            self.difference[j * v..][..v].iter_mut().enumerate()
+                        {
+                            residual(n, j).store(y);
+                        }
+                    }
                     sum_tails(values, self.difference.chunks_exact(v), nu);
+                } else {
+                    for (n, square) in values.iter_mut().enumerate() {
+                        let mut sum = L::splat(0.0);
+                        for j in 0..d {
+                            let y = residual(n, j);
+                            sum = y.mul_add(y, sum);
+                        }
+                        sum.store(square);
+                    }
                 }
             }
         }
@@ -228,15 +239,6 @@ pub(crate) fn subtract<L: Lanes>(x: &[Rows], m: f64, to: &mut [Rows]) {
     let m = L::splat(m);
     for (to, x) in to.iter_mut().zip(x) {
         L::load(x).minus(m).store(to);
-    }
-}
-
-/// a (x − m).
-#[inline(always)]
-pub(crate) fn residual<L: Lanes>(x: &[Rows], m: f64, a: f64, to: &mut [Rows]) {
-    let (m, a) = (L::splat(m), L::splat(a));
-    for (to, x) in to.iter_mut().zip(x) {
-        L::load(x).minus(m).times(a).store(to);
     }
 }
 

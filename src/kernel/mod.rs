@@ -11,7 +11,7 @@ mod score;
 mod tests;
 mod tiles;
 
-pub(crate) use block::{Block, residual, subtract};
+pub(crate) use block::{Block, subtract};
 pub(crate) use lanes::{LANES, Lanes, Task, dispatch};
 pub(crate) use points::Points;
 pub(crate) use read::{log_densities, most_probable, responsibilities};

@@ -60,6 +60,7 @@ pub(crate) fn whiten<L: Lanes>(
 }
 
 /// I rows of A for J vectors of rows of the data.
+#[allow(clippy::needless_range_loop)] // constants, which iterators would hide
 #[inline(always)]
 fn whiten_tile<L: Lanes, const I: usize, const J: usize>(
     a: &[f64],
@@ -68,25 +69,33 @@ fn whiten_tile<L: Lanes, const I: usize, const J: usize>(
     squared: &mut [Rows],
     (first, n, v, dimension): (usize, usize, usize, usize),
 ) {
+    // Loops over constants, which the compiler unrolls, so that the sums stay in registers.
     let mut sums = [[L::splat(0.0); J]; I];
     for j in 0..first + I {
         let column: &[f64; I] = a[j * dimension + first..][..I].try_into().unwrap();
         let d: &[Rows; J] = d[j * v + n..][..J].try_into().unwrap();
-        for (sums, a) in sums.iter_mut().zip(column) {
-            let a = L::splat(*a);
-            for (sum, d) in sums.iter_mut().zip(d) {
-                *sum = a.mul_add(L::load(d), *sum);
+        let d: [L; J] = std::array::from_fn(|j| L::load(&d[j]));
+        for i in 0..I {
+            let a = L::splat(column[i]);
+            for j in 0..J {
+                sums[i][j] = a.mul_add(d[j], sums[i][j]);
             }
         }
     }
     let squared: &mut [Rows; J] = (&mut squared[n..][..J]).try_into().unwrap();
-    for (i, sums) in sums.into_iter().enumerate() {
+    for i in 0..I {
         let y: &mut [Rows; J] =
             (&mut y[(first + i) * v + n..][..J]).try_into().unwrap();
-        for ((sum, y), square) in sums.into_iter().zip(y).zip(squared.iter_mut()) {
-            sum.store(y);
-            sum.mul_add(sum, L::load(square)).store(square);
+        for j in 0..J {
+            sums[i][j].store(&mut y[j]);
         }
+    }
+    for j in 0..J {
+        let mut square = L::load(&squared[j]);
+        for i in 0..I {
+            square = sums[i][j].mul_add(sums[i][j], square);
+        }
+        square.store(&mut squared[j]);
     }
 }
 
@@ -105,6 +114,7 @@ pub(crate) fn square<L: Lanes>(wy: &[Rows], y: &[Rows], into: &mut [f64], v: usi
 }
 
 /// I entries by J of the product.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 fn square_tile<L: Lanes, const I: usize, const J: usize>(
     wy: &[Rows],
@@ -117,10 +127,10 @@ fn square_tile<L: Lanes, const I: usize, const J: usize>(
     let mut sums = [[L::splat(0.0); J]; I];
     for n in 0..v {
         let right: [L; J] = std::array::from_fn(|j| L::load(&columns[j][n]));
-        for (sums, row) in sums.iter_mut().zip(rows) {
-            let left = L::load(&row[n]);
-            for (sum, right) in sums.iter_mut().zip(right) {
-                *sum = left.mul_add(right, *sum);
+        for i in 0..I {
+            let left = L::load(&rows[i][n]);
+            for j in 0..J {
+                sums[i][j] = left.mul_add(right[j], sums[i][j]);
             }
         }
     }
