@@ -33,20 +33,17 @@ pub(crate) fn e_step(scores: &[Score], points: &Points) -> Result<Summary> {
         .zip(scores)
         .map(|(sums, score)| sums.unwhiten(score))
         .collect();
-    let far: Vec<usize> =
-        (0..scores.len()).filter(|&k| moved_too_far(&whitened.sums[k])).collect();
-    if !far.is_empty() {
-        let centres: Vec<DVector<f64>> = components
-            .iter()
-            .zip(scores)
-            .map(|(moments, score)| {
-                moments.mean().unwrap_or_else(|| score.mean.clone())
-            })
-            .collect();
-        let again = fold(0..leaves, grain, &|leaf| gather(leaf, Some(&centres)))?;
-        for (k, (sums, centre)) in again.sums.into_iter().zip(centres).enumerate() {
-            if far.contains(&k) {
-                components[k] =
+    let far: Vec<Option<DVector<f64>>> = components
+        .iter()
+        .zip(&whitened.sums)
+        .map(|(moments, sums)| moments.mean().filter(|_| moved_too_far(sums)))
+        .collect();
+    if far.iter().any(Option::is_some) {
+        let again = fold(0..leaves, grain, &|leaf| gather(leaf, Some(&far)))?;
+        let pairs = again.sums.into_iter().zip(far);
+        for (moments, (sums, centre)) in components.iter_mut().zip(pairs) {
+            if let Some(centre) = centre {
+                *moments =
                     Moments::from_parts(sums.count, centre, &sums.first, sums.second);
             }
         }
@@ -123,13 +120,13 @@ impl Gathered {
     }
 }
 
-/// The sums of one leaf: of the whitened residuals, or `about` other centres (one a component) of
-/// x − centre as it is.
+/// The sums of one leaf: of the whitened residuals, or `about` other centres of x − centre as it is,
+/// for the components that have one.
 struct Leaf<'a> {
     scores: &'a [Score],
     points: &'a Points<'a>,
     leaf: usize,
-    about: Option<&'a [DVector<f64>]>,
+    about: Option<&'a [Option<DVector<f64>>]>,
 }
 
 impl Task for Leaf<'_> {
@@ -150,8 +147,11 @@ impl Task for Leaf<'_> {
             for (k, (score, sums)) in
                 scores.iter().zip(&mut gathered.sums).enumerate()
             {
-                let centre = about.map(|centres| &centres[k]);
-                sums.add::<L>(&block, k, score, centre, &mut scratch);
+                let centre = about.map(|centres| centres[k].as_ref());
+                if centre != Some(None) {
+                    let centre = centre.flatten();
+                    sums.add::<L>(&block, k, score, centre, &mut scratch);
+                }
             }
         }
         Ok(gathered)
@@ -171,12 +171,12 @@ impl Gathered {
             magnitude = w.mul_add(size, magnitude);
             flaw = flaw.plus(l.minus(l)); // 0, or NaN
         }
-        let sums = L::sums([total, magnitude, flaw, zero, zero, zero, zero, zero]);
-        if sums[2] != 0.0 {
+        let [total, magnitude, flaw] = L::totals([total, magnitude, flaw]);
+        if flaw != 0.0 {
             block.check_reach()?;
         }
-        self.log_likelihood += sums[0];
-        self.magnitude += sums[1];
+        self.log_likelihood += total;
+        self.magnitude += magnitude;
         Ok(())
     }
 }
@@ -194,12 +194,11 @@ impl Sums {
         scratch: &mut [Rows],
     ) {
         let shares = block.shares(k);
-        let zero = L::splat(0.0);
-        let mut count = zero;
+        let mut count = L::splat(0.0);
         for share in shares {
             count = count.plus(L::load(share));
         }
-        self.count += L::sums([count, zero, zero, zero, zero, zero, zero, zero])[0];
+        self.count += L::totals([count])[0];
         match (&score.whitener, centre) {
             (Structured::Dense(_), None) => {
                 let y = block.residuals(k, score.mean.len());
@@ -242,7 +241,7 @@ impl Sums {
                 wy.store(weighted);
                 first = first.plus(wy);
             }
-            *total += L::sums([first, zero, zero, zero, zero, zero, zero, zero])[0];
+            *total += L::totals([first])[0];
         }
         if let Structured::Dense(second) = &mut self.second {
             square::<L>(&weighted[..y.len()], y, second.as_mut_slice(), v);
@@ -270,9 +269,9 @@ impl Sums {
                 first = first.plus(wy);
                 second = wy.mul_add(y, second);
             }
-            let sums = L::sums([first, second, zero, zero, zero, zero, zero, zero]);
-            *total += sums[0];
-            *squares += sums[1];
+            let [first, second] = L::totals([first, second]);
+            *total += first;
+            *squares += second;
         }
     }
 
@@ -284,7 +283,7 @@ impl Sums {
             self.count,
             score.mean.clone(),
             &back.times(&self.first),
-            back.congruence(&self.second.mirrored()),
+            back.congruence(&self.second.clone().mirrored()),
         )
     }
 }

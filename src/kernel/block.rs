@@ -26,7 +26,7 @@ pub(crate) struct Block {
     pub rows: usize,
     /// x − origin: D columns.
     x: Vec<Rows>,
-    /// x − m: D columns.
+    /// x − m of the component at hand: D columns (none if every A is diagonal).
     difference: Vec<Rows>,
     /// For each component the residuals A (x − m): K·D columns (none if A is diagonal: they cost
     /// less than the memory).
@@ -50,7 +50,7 @@ impl Block {
             start: 0,
             rows: 0,
             x: columns(d),
-            difference: columns(d),
+            difference: columns(if dense > 0 { d } else { 0 }),
             residuals: columns(if dense > 0 { k * d } else { 0 }),
             shares: columns(k),
             log_density: columns(1),
@@ -114,35 +114,31 @@ impl Block {
                 }
                 let y = &mut self.residuals[k * d * v..][..d * v];
                 whiten::<L>(a.as_slice(), &self.difference, y, values);
-                if let Tails::Each(nu) = score.tails {
-                    sum_tails(values, y.chunks_exact(v), nu);
-                }
             }
-            Structured::Diagonal { diagonal, .. } => {
-                let residual = |n: usize, j: usize| {
-                    let (m, a) = (L::splat(score.mean[j]), L::splat(diagonal[j]));
-                    L::load(&self.x[j * v + n]).minus(m).times(a)
-                };
-                if let Tails::Each(nu) = score.tails {
-                    for j in 0..d {
-                        for (n, y) in
-                            self.difference[j * v..][..v].iter_mut().enumerate()
-                        {
-                            residual(n, j).store(y);
+            Structured::Diagonal { diagonal, .. } => match score.tails {
+                Tails::Each(nu) => {
+                    let columns = self.x.chunks_exact(v);
+                    for ((x, m), a) in columns.zip(&score.mean).zip(diagonal) {
+                        let rows = values.as_flattened_mut().iter_mut();
+                        for (sum, x) in rows.zip(x.as_flattened()) {
+                            let y = (x - m) * a;
+                            *sum += (y * y / nu).ln_1p();
                         }
                     }
-                    sum_tails(values, self.difference.chunks_exact(v), nu);
-                } else {
+                }
+                Tails::Gaussian | Tails::Joint(_) => {
                     for (n, square) in values.iter_mut().enumerate() {
                         let mut sum = L::splat(0.0);
                         for j in 0..d {
-                            let y = residual(n, j);
+                            let (m, a) =
+                                (L::splat(score.mean[j]), L::splat(diagonal[j]));
+                            let y = L::load(&self.x[j * v + n]).minus(m).times(a);
                             sum = y.mul_add(y, sum);
                         }
                         sum.store(square);
                     }
                 }
-            }
+            },
         }
         let offset = score.offset;
         let values = &mut self.shares[k * v..][..v];
@@ -239,20 +235,5 @@ pub(crate) fn subtract<L: Lanes>(x: &[Rows], m: f64, to: &mut [Rows]) {
     let m = L::splat(m);
     for (to, x) in to.iter_mut().zip(x) {
         L::load(x).minus(m).store(to);
-    }
-}
-
-/// Σⱼ ln(1 + yⱼ²/ν) of each row.
-fn sum_tails<'a>(
-    to: &mut [Rows],
-    residuals: impl Iterator<Item = &'a [Rows]>,
-    nu: f64,
-) {
-    to.fill([0.0; LANES]);
-    let to = to.as_flattened_mut();
-    for y in residuals {
-        for (sum, y) in to.iter_mut().zip(y.as_flattened()) {
-            *sum += (y * y / nu).ln_1p();
-        }
     }
 }

@@ -11,8 +11,7 @@ pub(crate) const LANES: usize = 8;
 
 /// A vector of eight numbers.
 ///
-/// # Safety
-/// An implementation may use instructions that not every processor has; values of it are made within
+/// An implementation may use instructions that not every processor has: values of it are made within
 /// [`dispatch`] only.
 pub(crate) trait Lanes: Copy {
     /// How many rows and columns of vectors fit into the registers in a product of matrices.
@@ -46,6 +45,15 @@ pub(crate) trait Lanes: Copy {
             ((a + e) + (c + g)) + ((b + f) + (d + h))
         })
     }
+
+    /// The same of at most eight.
+    #[inline(always)]
+    fn totals<const N: usize>(of: [Self; N]) -> [f64; N] {
+        let zero = Self::splat(0.0);
+        let eight = std::array::from_fn(|i| if i < N { of[i] } else { zero });
+        let sums = Self::sums(eight);
+        std::array::from_fn(|i| sums[i])
+    }
 }
 
 /// 1.5·2⁵²: what is added to it is rounded to a whole number, which its last bits then hold.
@@ -63,12 +71,11 @@ pub(crate) trait Task {
 pub(crate) fn dispatch<T: Task>(task: T) -> T::Output {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq")
-        {
+        if x86::has_avx512() {
             // SAFETY: the processor has these instructions.
             return unsafe { x86::with_avx512(task) };
         }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        if x86::has_avx2() {
             // SAFETY: the processor has these instructions.
             return unsafe { x86::with_avx2(task) };
         }
@@ -82,12 +89,11 @@ pub(crate) fn everywhere<T: Task>(task: impl Fn() -> T) -> Vec<T::Output> {
     let mut found = vec![task().run::<Plain>()];
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        if x86::has_avx2() {
             // SAFETY: the processor has these instructions.
             found.push(unsafe { x86::with_avx2(task()) });
         }
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq")
-        {
+        if x86::has_avx512() {
             // SAFETY: the processor has these instructions.
             found.push(unsafe { x86::with_avx512(task()) });
         }
@@ -182,6 +188,16 @@ fn fused(a: f64, b: f64, c: f64) -> f64 {
 mod x86 {
     use super::{LANES, Lanes, MANTISSA, Task};
     use std::arch::x86_64::*;
+
+    /// Whether [`with_avx512`] may be called.
+    pub fn has_avx512() -> bool {
+        is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq")
+    }
+
+    /// Whether [`with_avx2`] may be called.
+    pub fn has_avx2() -> bool {
+        is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+    }
 
     #[target_feature(enable = "avx512f,avx512dq")]
     pub fn with_avx512<T: Task>(task: T) -> T::Output {

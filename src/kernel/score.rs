@@ -8,7 +8,7 @@ pub(crate) enum Tails {
     Gaussian,
     /// Student-t with ν degrees of freedom, in the distance ‖y‖.
     Joint(f64),
-    /// Student-t with ν degrees of freedom, in each coordinate of y by itself.
+    /// Student-t with ν degrees of freedom, in each coordinate of y by itself; A is diagonal.
     Each(f64),
 }
 
