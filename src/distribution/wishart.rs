@@ -10,8 +10,8 @@ use self::parts::Parts;
 use super::Structure;
 use crate::finite::check_positive;
 use crate::math::{
-    Cholesky, Structured, digamma, ln_gamma_bend, ln_multivariate_gamma, square,
-    squared, stein_loss,
+    Cholesky, Structured, digamma, ln_gamma_bend, ln_multivariate_gamma, squared,
+    stein_loss,
 };
 use crate::{Error, Result};
 
@@ -115,10 +115,7 @@ impl Wishart {
     ) -> Result<Self> {
         let factor = Cholesky::of(&inverse_w, INVERSE_SCALE)?;
         let whitener = factor.inverse_root();
-        let w = match &whitener {
-            Structured::Dense(root) => square(&root.transpose()).into(),
-            diagonal => squared(diagonal),
-        };
+        let w = squared(&whitener.transposed());
         Wishart { nu, structure, w, inverse_w, factor, whitener }.checked()
     }
 
@@ -246,14 +243,9 @@ impl Wishart {
             };
             return Err(Error::shape("the precision", expected, "something else"));
         }
-        Ok(self.log_density_of(&precision))
-    }
-
-    /// ln p(Λ) of the Λ with this factor, of W's structure.
-    fn log_density_of(&self, precision: &Cholesky) -> f64 {
         let trace = (self.factor.l().transpose() * precision.l()).norm_squared();
-        self.log_normaliser() + self.power() * precision.log_det()
-            - 0.5 * trace / self.copies()
+        Ok(self.log_normaliser() + self.power() * precision.log_det()
+            - 0.5 * trace / self.copies())
     }
 
     /// The differential entropy −E ln p(Λ) (PRML B.82).
@@ -303,17 +295,14 @@ impl Wishart {
     }
 
     /// The power of det Λ in the density: (ν − D − 1)/2, with a block's size for D.
-    pub(crate) fn power(&self) -> f64 {
+    fn power(&self) -> f64 {
         let (block, _) = self.blocks();
         0.5 * (self.nu - block as f64 - 1.0) / self.copies()
     }
 
     /// E_q ln p(Λ), where q is `self` and p is `prior`, of equal D and structure.
     pub(crate) fn expected_log_density(&self, prior: &Wishart) -> f64 {
-        let trace = match self.whitener.product(prior.factor.root()) {
-            Structured::Dense(relative) => relative.norm_squared(),
-            diagonal => diagonal.diagonal().norm_squared(),
-        };
+        let trace = self.whitener.product(prior.factor.root()).norm_squared();
         prior.log_normaliser() + prior.power() * self.expected_log_det()
             - 0.5 * self.nu * trace / self.copies()
     }
@@ -323,11 +312,7 @@ impl Wishart {
     pub(crate) fn log_density_of_inverse(&self, covariance: &Cholesky) -> [f64; 3] {
         let (block, _) = self.blocks();
         let relative = covariance.inverse_root().product(self.factor.root());
-        // tr(W⁻¹ Σ⁻¹) = ‖L_Σ⁻¹ L‖²
-        let trace = match relative {
-            Structured::Dense(relative) => relative.norm_squared(),
-            diagonal => diagonal.diagonal().norm_squared(),
-        };
+        let trace = relative.norm_squared(); // tr(W⁻¹ Σ⁻¹) = ‖L_Σ⁻¹ L‖²
         let power = 0.5 * (self.nu + block as f64 + 1.0) / self.copies();
         [
             self.log_normaliser(),
@@ -355,8 +340,5 @@ impl Wishart {
 
 /// (L Lᵀ)⁻¹.
 pub(crate) fn inverse(factor: &Cholesky) -> DMatrix<f64> {
-    match factor.inverse_root() {
-        Structured::Dense(root) => square(&root.transpose()),
-        diagonal => squared(&diagonal).dense().clone(),
-    }
+    squared(&factor.inverse_root().transposed()).dense().clone()
 }

@@ -141,12 +141,26 @@ impl Structured {
     }
 
     /// A symmetric matrix from its lower triangle.
-    pub fn mirrored(&self) -> Structured {
-        let mut whole = self.clone();
-        if let Structured::Dense(m) = &mut whole {
+    pub fn mirrored(mut self) -> Structured {
+        if let Structured::Dense(m) = &mut self {
             m.fill_upper_triangle_with_lower_triangle();
         }
-        whole
+        self
+    }
+
+    pub fn transposed(&self) -> Structured {
+        match self {
+            Structured::Dense(m) => m.transpose().into(),
+            diagonal => diagonal.clone(),
+        }
+    }
+
+    /// The sum of the squares of all entries.
+    pub fn norm_squared(&self) -> f64 {
+        match self {
+            Structured::Dense(m) => m.norm_squared(),
+            Structured::Diagonal { diagonal, .. } => diagonal.norm_squared(),
+        }
     }
 
     /// The rows and columns `which`, in that order.
@@ -230,6 +244,11 @@ mod tests {
         assert_eq!(m.diagonal(), plain.diagonal());
         assert_eq!((m.dimension(), m.amax()), (2, 3.0));
         assert_eq!(m.times(&v), plain.times(&v));
+        assert_eq!(m.norm_squared(), plain.norm_squared());
+        let lower = Structured::from(dmatrix![1.0, 0.0; 4.0, 9.0]);
+        assert_eq!(lower.transposed().dense(), &dmatrix![1.0, 4.0; 0.0, 9.0]);
+        assert_eq!(lower.mirrored(), full);
+        assert!(m.transposed() == m);
         assert_eq!(m.scaled(3.0).dense(), plain.scaled(3.0).dense());
         assert_eq!(m.select(&[1]).dense(), plain.select(&[1]).dense());
         for other in [&s, &full] {

@@ -7,7 +7,7 @@ use rand_distr::{ChiSquared, StandardNormal};
 
 use super::Wishart;
 use crate::distribution::Structure;
-use crate::math::{Cholesky, Structured, square, squared};
+use crate::math::{Cholesky, Structured, squared};
 
 impl Wishart {
     /// One draw of Λ, D×D, by Bartlett's decomposition.
@@ -17,12 +17,7 @@ impl Wishart {
 
     /// Λ = (L⁻ᵀ A)(L⁻ᵀ A)ᵀ.
     pub(crate) fn precision(&self, a: &Structured) -> DMatrix<f64> {
-        match self.whitener.product(a) {
-            Structured::Dense(_) => {
-                square(&(self.whitener.dense().transpose() * a.dense()))
-            }
-            diagonal => squared(&diagonal).dense().clone(),
-        }
+        squared(&self.whitener.transposed().product(a)).dense().clone()
     }
 
     /// A, lower triangular, with Λ = (L⁻ᵀ A)(L⁻ᵀ A)ᵀ a draw, in W's structure.
