@@ -4,6 +4,7 @@
 use nalgebra::{DMatrix, DMatrixView};
 use serde::{Deserialize, Serialize};
 
+use crate::finite::check_finite;
 use crate::inference::e_step::e_step;
 use crate::inference::fit::check_number;
 use crate::inference::posterior::Posterior;
@@ -95,7 +96,8 @@ impl Posterior {
         r: &DMatrix<f64>,
     ) -> Result<ElboTerms> {
         let x = x.into();
-        check_responsibilities(&x, r)?;
+        check_finite(&x, "x")?;
+        check_responsibilities(x.nrows(), r)?;
         self.expect_shape(r.ncols(), x.ncols())?;
         // ANCHOR: elbo_terms
         let d = self.dimension() as f64;

@@ -1,22 +1,18 @@
 //! Shares of the points that somebody else has dealt out: responsibilities as data.
 
-use nalgebra::{DMatrix, DMatrixView, DVectorView};
+use nalgebra::{DMatrix, DVectorView};
 
 use crate::distribution::Structure;
 use crate::finite::check_finite;
 use crate::kernel::Points;
 use crate::{Error, Moments, Result};
 
-/// Refuses what is not a share of every row of `x` (N×D) in each component (N×K).
-pub(crate) fn check_responsibilities(
-    x: &DMatrixView<'_, f64>,
-    r: &DMatrix<f64>,
-) -> Result<()> {
-    check_finite(x, "x")?;
+/// Refuses what is not a share of each of `n` rows in each component (N×K).
+pub(crate) fn check_responsibilities(n: usize, r: &DMatrix<f64>) -> Result<()> {
     check_finite(&r.as_view(), "the matrix of responsibilities")?;
-    if r.nrows() != x.nrows() {
+    if r.nrows() != n {
         let found = format!("{}×{}", r.nrows(), r.ncols());
-        let expected = format!("{}×K, a row for each row of x", x.nrows());
+        let expected = format!("{n}×K, a row for each row of x");
         return Err(Error::shape("the matrix of responsibilities", expected, found));
     }
     let sound = |row: nalgebra::RowDVector<f64>| {
@@ -48,7 +44,7 @@ pub(crate) fn shares(
     r: &DMatrix<f64>,
     structure: Structure,
 ) -> Result<Vec<Moments>> {
-    check_responsibilities(&points.x, r)?;
+    check_responsibilities(points.len(), r)?;
     let about = match structure {
         Structure::Dense => Moments::about,
         Structure::Diagonal | Structure::Spherical => Moments::diagonal_about,

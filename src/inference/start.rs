@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::distribution::Gaussian;
 use crate::finite::check_finite;
-use crate::inference::shares::{check_columns, check_responsibilities};
+use crate::inference::shares::check_columns;
 use crate::kernel::Points;
 use crate::math::{Cholesky, Rng, squared};
 use crate::mixture::{Covariance, GaussianMixture};
@@ -22,9 +22,9 @@ const MOST_ROUNDS: usize = 100;
 /// The random starts choose K of the points as means (or, with K-means, go on from there), and give
 /// every component the same weight and the covariance Σ̂/K^(2/D): the data's own ellipsoid, shrunk
 /// so that K of them have its volume. Distances are measured in the data's own units of spread
-/// (Mahalanobis, under Σ̂), so that rescaling or mixing the columns changes nothing. (With a prior the shape is that
-/// of its W₀⁻¹, in both, and the size that of the data: W₀⁻¹ tr(W₀ Σ̂)/D in Σ̂'s place. For diagonal
-/// and spherical shapes Σ̂ has their shape, too.)
+/// (Mahalanobis, under Σ̂), so that rescaling or mixing the columns changes nothing. (With a prior
+/// the shape is that of its W₀⁻¹, in both, and the size that of the data: W₀⁻¹ tr(W₀ Σ̂)/D in Σ̂'s
+/// place. For diagonal and spherical shapes Σ̂ has their shape, too.)
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Start {
@@ -53,11 +53,11 @@ impl Start {
         matches!(self, Start::RandomPoints | Start::KMeansPlusPlus | Start::KMeans)
     }
 
-    /// Refuses a start of another K, N or D than the fit's.
+    /// Refuses a start of another K or D than the fit's. (Responsibilities are checked row by row
+    /// where they are dealt out.)
     pub(crate) fn check(&self, k: usize, points: &Points) -> Result<()> {
         let d = points.dimension();
         if let Start::Responsibilities(r) = self {
-            check_responsibilities(&points.x, r)?;
             check_columns(r, k)?;
         }
         let (what, found) = match self {
