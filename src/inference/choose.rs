@@ -8,7 +8,7 @@ use crate::inference::choices::{Choice, Choices, Fitted, costs_a_row};
 use crate::inference::em::{Em, EmFit};
 use crate::inference::vb::Vb;
 use crate::kernel::Points;
-use crate::mixture::Covariance;
+use crate::mixture::{Covariance, sureness};
 use crate::{Error, Result};
 
 /// A table has at most so many K.
@@ -169,19 +169,15 @@ impl Choose {
 
 impl Fitted {
     fn new(fit: EmFit, points: &Points) -> Result<Self> {
-        let (parameters, log_likelihood) =
-            (fit.mixture.parameter_count(), fit.log_likelihood());
-        let cost = parameters as f64;
-        let bic = -2.0 * log_likelihood + cost * points.total.ln();
-        let r = fit.mixture.responsibilities(points.x)?;
-        let sure = r.row_iter().map(|row| row.max().ln()).enumerate();
-        let doubt: f64 = sure.map(|(n, log)| points.weight(n) * log).sum();
+        let (mixture, log_likelihood) = (&fit.mixture, fit.log_likelihood());
+        let bic = mixture.criterion(log_likelihood, points.total.ln());
+        let r = mixture.responsibilities(points.x)?;
         Ok(Fitted {
-            parameters,
+            parameters: mixture.parameter_count(),
             log_likelihood,
-            aic: -2.0 * log_likelihood + 2.0 * cost,
+            aic: mixture.criterion(log_likelihood, 2.0),
             bic,
-            icl: bic - 2.0 * doubt,
+            icl: bic - 2.0 * sureness(&r, |n| points.weight(n)),
             fit,
         })
     }

@@ -224,7 +224,7 @@ impl GaussianMixture {
     /// # Errors
     /// As [`GaussianMixture::log_density`].
     pub fn aic<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<f64> {
-        Ok(-2.0 * self.log_density(x)?.sum() + 2.0 * self.parameter_count() as f64)
+        Ok(self.criterion(self.log_density(x)?.sum(), 2.0))
     }
 
     /// Schwarz's criterion, −2 ln p(X) + ln N × [`GaussianMixture::parameter_count`]; smaller is
@@ -235,7 +235,7 @@ impl GaussianMixture {
     pub fn bic<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<f64> {
         let log_density = self.log_density(x)?;
         let n = log_density.len() as f64;
-        Ok(-2.0 * log_density.sum() + n.ln() * self.parameter_count() as f64)
+        Ok(self.criterion(log_density.sum(), n.ln()))
     }
 
     /// The integrated completed likelihood, BIC − 2 Σₙ ln maxₖ rₙₖ (Biernacki, Celeux & Govaert
@@ -246,8 +246,12 @@ impl GaussianMixture {
     pub fn icl<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<f64> {
         let x = x.into();
         let r = self.responsibilities(x)?;
-        let doubt: f64 = r.row_iter().map(|row| row.max().ln()).sum();
-        Ok(self.bic(x)? - 2.0 * doubt)
+        Ok(self.bic(x)? - 2.0 * sureness(&r, |_| 1.0))
+    }
+
+    /// −2 ln p(X), given that, and this `price` for each parameter.
+    pub(crate) fn criterion(&self, log_likelihood: f64, price: f64) -> f64 {
+        -2.0 * log_likelihood + price * self.parameter_count() as f64
     }
 
     /// One score a component: ln πₖ + ln N(x | μₖ, Σₖ).
@@ -278,6 +282,12 @@ impl GaussianMixture {
             self.components.into_iter().map(|c| c.translated(shift)).collect();
         self
     }
+}
+
+/// Σₙ wₙ ln maxₖ rₙₖ ≤ 0, which is 0 if no row's component is in doubt.
+pub(crate) fn sureness(r: &DMatrix<f64>, weight: impl Fn(usize) -> f64) -> f64 {
+    let rows = r.row_iter().enumerate();
+    rows.map(|(n, row)| weight(n) * row.max().ln()).sum()
 }
 
 /// Each component's weight, mean and covariance, with the precision asked for (`{:.8}`; 4 if none
