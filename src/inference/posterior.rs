@@ -366,6 +366,11 @@ impl Posterior {
     }
     // ANCHOR_END: scores
 
+    /// With the belief as it was given: moved there and back, its m₀ may have lost digits.
+    pub(crate) fn believing(self, belief: Belief) -> Self {
+        Posterior { belief, ..self }
+    }
+
     /// Moved by `shift` (length D), prior and all.
     pub(crate) fn translated(self, shift: &DVector<f64>) -> Self {
         let components =

@@ -159,7 +159,7 @@ impl Vb {
         let shares = shares(&points, r, self.covariance.structure())?;
         let (belief, learner) = self.learner(&points)?;
         let updated = learner.before.updated(&shares)?;
-        Ok(relative_to(updated, belief, &points.origin))
+        Ok(updated.translated(&points.origin).believing(belief))
     }
 
     /// What is believed before the data, as it was given and relative to the points' origin.
@@ -204,24 +204,13 @@ impl Vb {
             }
         };
         Ok(VbFit {
-            posterior: relative_to(run.model, belief, &points.origin),
+            posterior: run.model.translated(&points.origin).believing(belief),
             converged: run.converged,
             iterations: run.iterations,
             trace: run.trace,
             restarts: ends,
         })
     }
-}
-
-/// The posterior in the data's own coordinates, with the belief as it was given (there and back its
-/// m₀ may have lost digits).
-fn relative_to(
-    posterior: Posterior,
-    belief: Belief,
-    origin: &DVector<f64>,
-) -> Posterior {
-    let moved = posterior.translated(origin);
-    Posterior::of(belief, moved.weights().clone(), moved.components().to_vec())
 }
 
 /// What is believed before the data, in coordinates relative to the points' origin.
