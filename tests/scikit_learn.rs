@@ -1,29 +1,12 @@
 //! Against scikit-learn 1.9.1: what it says, recorded in `data/scikit_learn.json`, where it is
 //! right, and what explains the difference where it is not.
 
+mod common;
+
 use approx::assert_relative_eq;
-use mixtures::nalgebra::{DMatrix, dmatrix};
+use common::scikit_learn::{equal_parts, number, recorded};
+use mixtures::nalgebra::dmatrix;
 use mixtures::{Covariance, Em, Prior, Result, Start, Vb, data};
-use serde_json::Value;
-
-fn recorded() -> Value {
-    serde_json::from_str(include_str!("../data/scikit_learn.json")).unwrap()
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap()
-}
-
-/// Equal parts of the sorted first column, as one-hot responsibilities.
-fn equal_parts(x: &DMatrix<f64>, k: usize) -> DMatrix<f64> {
-    let mut order: Vec<usize> = (0..x.nrows()).collect();
-    order.sort_by(|&a, &b| x[(a, 0)].total_cmp(&x[(b, 0)]));
-    let mut r = DMatrix::zeros(x.nrows(), k);
-    for (rank, n) in order.into_iter().enumerate() {
-        r[(n, rank * k / x.nrows())] = 1.0;
-    }
-    r
-}
 
 #[test]
 fn em_without_its_ridge_is_the_same_in_every_shape() -> Result<()> {

@@ -3,6 +3,7 @@
 
 #![allow(dead_code)]
 
+pub mod scikit_learn;
 pub mod shapes;
 
 use mixtures::math::Rng;

@@ -1,27 +1,9 @@
 use approx::assert_relative_eq;
 use mixtures::math::ln_gamma;
-use mixtures::nalgebra::DMatrix;
 use mixtures::{Prior, Result, Start, Vb, data};
 use serde_json::Value;
 
-fn recorded() -> Value {
-    serde_json::from_str(include_str!("../../data/scikit_learn.json")).unwrap()
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap()
-}
-
-/// Equal parts of the sorted first column, as one-hot responsibilities.
-fn equal_parts(x: &DMatrix<f64>, k: usize) -> DMatrix<f64> {
-    let mut order: Vec<usize> = (0..x.nrows()).collect();
-    order.sort_by(|&a, &b| x[(a, 0)].total_cmp(&x[(b, 0)]));
-    let mut r = DMatrix::zeros(x.nrows(), k);
-    for (rank, n) in order.into_iter().enumerate() {
-        r[(n, rank * k / x.nrows())] = 1.0;
-    }
-    r
-}
+use crate::common::scikit_learn::{equal_parts, number, recorded};
 
 /// The same posterior; and a bound without the constants that depend on K, N and the prior:
 /// ln C(α₀), (KD/2) ln β₀, K ln B(W₀, ν₀), −(ND/2) ln 2π and (KD(D−1)/4) ln π.
