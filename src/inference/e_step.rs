@@ -11,8 +11,7 @@ use nalgebra::{DMatrix, DVector};
 
 use super::summary::Summary;
 use crate::kernel::{
-    Block, LANES, LEAF, Lanes, Points, Rows, Score, Task, dispatch, grain, square,
-    subtract,
+    Block, Blocks, LEAF, Lanes, Points, Score, Task, dispatch, grain,
 };
 use crate::math::Structured;
 use crate::{Moments, Result};
@@ -25,7 +24,8 @@ const FAR: f64 = 1e3;
 pub(crate) fn e_step(scores: &[Score], points: &Points) -> Result<Summary> {
     let leaves = points.len().div_ceil(LEAF);
     let grain = grain(scores);
-    let gather = |leaf, about| dispatch(Leaf { scores, points, leaf, about });
+    let blocks = &Blocks::new(scores);
+    let gather = |leaf, about| dispatch(Leaf { blocks, points, leaf, about });
     let whitened = fold(0..leaves, grain, &|leaf| gather(leaf, None))?;
     let mut components: Vec<Moments> = whitened
         .sums
@@ -123,7 +123,7 @@ impl Gathered {
 /// The sums of one leaf: of the whitened residuals, or `about` other centres of x − centre as it is,
 /// for the components that have one.
 struct Leaf<'a> {
-    scores: &'a [Score],
+    blocks: &'a Blocks<'a>,
     points: &'a Points<'a>,
     leaf: usize,
     about: Option<&'a [Option<DVector<f64>>]>,
@@ -134,26 +134,23 @@ impl Task for Leaf<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) -> Result<Gathered> {
-        let Leaf { scores, points, leaf, about } = self;
+        let Leaf { blocks, points, leaf, about } = self;
         let rows = leaf * LEAF..points.len().min((leaf + 1) * LEAF);
-        let mut block = Block::new(scores);
-        let columns = 2 * points.dimension() * block.capacity() / LANES;
-        let mut scratch = vec![[0.0; LANES]; columns];
-        let mut gathered = Gathered::nothing(scores);
+        let mut block = blocks.take::<L>();
+        let mut gathered = Gathered::nothing(blocks.scores);
         for start in rows.clone().step_by(block.capacity()) {
             block.load(points, start, rows.end);
-            block.evaluate::<L>(scores);
+            block.evaluate::<L>(blocks.scores);
             gathered.add_log_density::<L>(&block)?;
-            for (k, (score, sums)) in
-                scores.iter().zip(&mut gathered.sums).enumerate()
-            {
+            let components = blocks.scores.iter().zip(&mut gathered.sums);
+            for (k, (score, sums)) in components.enumerate() {
                 let centre = about.map(|centres| centres[k].as_ref());
                 if centre != Some(None) {
-                    let centre = centre.flatten();
-                    sums.add::<L>(&block, k, score, centre, &mut scratch);
+                    sums.add::<L>(&mut block, k, score, centre.flatten());
                 }
             }
         }
+        blocks.put_back(block);
         Ok(gathered)
     }
 }
@@ -183,95 +180,36 @@ impl Gathered {
 
 impl Sums {
     /// Adds component k's share of a block: of y = A (x − m), or of x − centre as it is.
-    /// `scratch` has room for 2D columns.
     #[inline(always)]
     fn add<L: Lanes>(
         &mut self,
-        block: &Block,
+        block: &mut Block,
         k: usize,
         score: &Score,
         centre: Option<&DVector<f64>>,
-        scratch: &mut [Rows],
     ) {
-        let shares = block.shares(k);
-        let mut count = L::splat(0.0);
-        for share in shares {
-            count = count.plus(L::load(share));
-        }
-        self.count += L::totals([count])[0];
-        match (&score.whitener, centre) {
-            (Structured::Dense(_), None) => {
-                let y = block.residuals(k, score.mean.len());
-                self.add_products::<L>(shares, y, scratch);
+        self.count += block.count::<L>(k);
+        let first = self.first.as_mut_slice();
+        match (&mut self.second, &score.whitener) {
+            (
+                Structured::Diagonal { diagonal: second, .. },
+                Structured::Diagonal { diagonal: a, .. },
+            ) => {
+                let (m, a) = match centre {
+                    Some(centre) => (centre, None),
+                    None => (&score.mean, Some(a)),
+                };
+                block.add_squares::<L>(k, (m, a), first, second.as_mut_slice());
             }
-            (Structured::Dense(_), Some(centre)) => {
-                let v = shares.len();
-                let (y, scratch) = scratch.split_at_mut(centre.len() * v);
-                let columns = y.chunks_exact_mut(v).zip(block.x().chunks_exact(v));
-                for ((y, x), c) in columns.zip(centre) {
-                    subtract::<L>(x, *c, y);
+            (Structured::Dense(second), _) => {
+                if let Some(centre) = centre {
+                    block.recentre::<L>(k, centre.as_slice());
                 }
-                self.add_products::<L>(shares, y, scratch);
+                block.add_products::<L>(k, first, second.as_mut_slice());
             }
-            (Structured::Diagonal { diagonal, .. }, None) => {
-                let places = score.mean.iter().copied().zip(diagonal.iter().copied());
-                self.add_squares::<L>(shares, block.x(), places);
+            (Structured::Diagonal { .. }, Structured::Dense(_)) => {
+                unreachable!("sums have the structure of their whitener")
             }
-            (Structured::Diagonal { .. }, Some(centre)) => {
-                let places = centre.iter().map(|c| (*c, 1.0));
-                self.add_squares::<L>(shares, block.x(), places);
-            }
-        }
-    }
-
-    /// Σ r y and Σ r y yᵀ of the D columns `y`; `weighted` has room for as many.
-    #[inline(always)]
-    fn add_products<L: Lanes>(
-        &mut self,
-        shares: &[Rows],
-        y: &[Rows],
-        weighted: &mut [Rows],
-    ) {
-        let (v, zero) = (shares.len(), L::splat(0.0));
-        let columns = y.chunks_exact(v).zip(weighted.chunks_exact_mut(v));
-        for (total, (y, weighted)) in self.first.iter_mut().zip(columns) {
-            let mut first = zero;
-            for ((y, weighted), share) in y.iter().zip(weighted).zip(shares) {
-                let wy = L::load(share).times(L::load(y));
-                wy.store(weighted);
-                first = first.plus(wy);
-            }
-            *total += L::totals([first])[0];
-        }
-        if let Structured::Dense(second) = &mut self.second {
-            square::<L>(&weighted[..y.len()], y, second.as_mut_slice(), v);
-        }
-    }
-
-    /// Σ r y and Σ r y² of each column y = a (x − m), given (m, a).
-    #[inline(always)]
-    fn add_squares<L: Lanes>(
-        &mut self,
-        shares: &[Rows],
-        x: &[Rows],
-        places: impl Iterator<Item = (f64, f64)>,
-    ) {
-        let Structured::Diagonal { diagonal, .. } = &mut self.second else { return };
-        let zero = L::splat(0.0);
-        let totals = self.first.iter_mut().zip(diagonal);
-        let columns = x.chunks_exact(shares.len()).zip(places);
-        for ((total, squares), (x, (m, a))) in totals.zip(columns) {
-            let (m, a) = (L::splat(m), L::splat(a));
-            let (mut first, mut second) = (zero, zero);
-            for (x, share) in x.iter().zip(shares) {
-                let y = L::load(x).minus(m).times(a);
-                let wy = L::load(share).times(y);
-                first = first.plus(wy);
-                second = wy.mul_add(y, second);
-            }
-            let [first, second] = L::totals([first, second]);
-            *total += first;
-            *squares += second;
         }
     }
 

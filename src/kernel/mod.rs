@@ -3,6 +3,7 @@
 
 mod block;
 mod elementary;
+mod gather;
 mod lanes;
 mod points;
 mod read;
@@ -11,12 +12,11 @@ mod score;
 mod tests;
 mod tiles;
 
-pub(crate) use block::{Block, subtract};
-pub(crate) use lanes::{LANES, Lanes, Task, dispatch};
+pub(crate) use block::{Block, Blocks};
+pub(crate) use lanes::{Lanes, Task, dispatch};
 pub(crate) use points::Points;
 pub(crate) use read::{log_densities, most_probable, responsibilities};
 pub(crate) use score::{Score, Tails};
-pub(crate) use tiles::{Rows, square};
 
 /// Rows to a leaf of the tree along which sums are added up: what one thread does in one go.
 pub(crate) const LEAF: usize = 2048;
