@@ -123,6 +123,36 @@ impl Block {
         self.normalise::<L>(scores.len());
     }
 
+    /// The same with each row's share undivided, to the component that scores highest, and with
+    /// that score in the log density's place.
+    #[inline(always)]
+    pub fn assign<L: Lanes>(&mut self, scores: &[Score]) {
+        for (k, score) in scores.iter().enumerate() {
+            self.score::<L>(k, score);
+        }
+        let Layout { used, stride } = self.layout;
+        let zero = L::splat(0.0);
+        for n in 0..used {
+            let largest = self.largest::<L>(n, scores.len());
+            let mut left = L::load(&self.weights[n]);
+            for k in 0..scores.len() {
+                let share = &mut self.shares[k * stride + n];
+                let taken = L::load(share).if_below(largest, zero, left);
+                left = left.minus(taken);
+                taken.store(share);
+            }
+            largest.store(&mut self.log_density[n]);
+        }
+    }
+
+    /// The highest score of each row; finite, even if all are −∞.
+    #[inline(always)]
+    fn largest<L: Lanes>(&self, n: usize, k: usize) -> L {
+        (0..k).fold(L::splat(f64::MIN), |largest, k| {
+            L::load(&self.shares[k * self.layout.stride + n]).max(largest)
+        })
+    }
+
     #[inline(always)]
     fn score<L: Lanes>(&mut self, k: usize, score: &Score) {
         let Layout { used, stride } = self.layout;
@@ -190,11 +220,7 @@ impl Block {
         let smallest = L::splat(f64::from_bits(1)); // above zero
         let zero = L::splat(0.0);
         for n in 0..used {
-            // Finite, so that −∞ less the largest is −∞.
-            let mut largest = L::splat(f64::MIN);
-            for k in 0..k {
-                largest = L::load(&self.shares[k * stride + n]).max(largest);
-            }
+            let largest = self.largest::<L>(n, k); // finite: −∞ less it is −∞
             let mut sum = zero;
             for k in 0..k {
                 let share = &mut self.shares[k * stride + n];
