@@ -190,3 +190,6 @@ impl<M> Landing<M> {
         alive.then_some(Landing { objective, summary, next })
     }
 }
+
+#[cfg(test)]
+mod tests;
