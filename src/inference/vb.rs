@@ -1,10 +1,14 @@
 //! Variational Bayes for a mixture of Gaussians.
 
+use std::borrow::Cow;
+
 use nalgebra::{DMatrix, DMatrixView, DVector, DVectorView};
 use serde::{Deserialize, Serialize};
 
 use crate::distribution::{GaussianWishart, StickBreaking};
+use crate::inference::accelerate::Extrapolation;
 use crate::inference::belief::{Belief, Concentration};
+use crate::inference::coordinates::{self, Units};
 use crate::inference::e_step::e_step;
 use crate::inference::fit::Learner;
 use crate::inference::posterior::Posterior;
@@ -56,13 +60,18 @@ pub struct VbFit {
     pub posterior: Posterior,
     /// Whether the gain fell below the tolerance before the iterations ran out.
     pub converged: bool,
-    /// How many times the posterior was updated.
+    /// How many E-steps were made after the first: one for each update, and one for each leap,
+    /// accepted or refused ([`Vb::acceleration`]).
     pub iterations: usize,
     /// The bound F(q) with every constant (natural log), the responsibilities at their best:
-    /// before each update, and last that of the returned posterior: `iterations + 1` values.
+    /// before each update, and last that of the returned posterior: `iterations + 1` values, of which a refused
+    /// leap repeats the one before.
     pub trace: Vec<f64>,
     /// The bound that each restart ended at, in order.
     pub restarts: Vec<Option<f64>>,
+    /// The leaps that were tried, in order ([`Vb::acceleration`]).
+    #[serde(default)]
+    pub extrapolations: Vec<Extrapolation>,
 }
 
 impl VbFit {
@@ -209,6 +218,7 @@ impl Vb {
             iterations: run.iterations,
             trace: run.trace,
             restarts: ends,
+            extrapolations: run.extrapolations,
         })
     }
 }
@@ -230,23 +240,39 @@ impl Learner for VariationalBayes {
     }
 
     fn m_step(&self, summary: &Summary, iteration: usize) -> Result<Posterior> {
-        let updated = match self.before.concentration() {
-            Concentration::Dirichlet => self.before.updated(summary.components()),
-            Concentration::DirichletProcess { alpha } => {
-                let shares = summary.components();
-                let counts = shares.iter().map(Moments::count);
-                let counts = DVector::from_iterator(shares.len(), counts);
-                let order = StickBreaking::best_order(&counts, alpha);
-                let shares: Vec<_> =
-                    order.iter().map(|&k| shares[k].clone()).collect();
-                self.before.updated(&shares)
-            }
-        };
-        updated.map_err(|fault| at(fault, iteration))
+        let shares = self.ordered(summary.components());
+        self.before.updated(&shares).map_err(|fault| at(fault, iteration))
+    }
+
+    fn coordinates(
+        &self,
+        _: &Posterior,
+        summary: &Summary,
+        units: &Units,
+    ) -> Option<DVector<f64>> {
+        coordinates::of_shares(&self.ordered(summary.components()), units)
+    }
+
+    fn model_at(&self, at: &DVector<f64>, units: &Units) -> Option<Posterior> {
+        let k = self.before.component_count();
+        let shares = coordinates::shares_at(at, k, units)?;
+        self.m_step(&Summary::of(shares), 0).ok()
     }
 }
 
 impl VariationalBayes {
+    /// The shares in the order in which the components are kept.
+    fn ordered<'a>(&self, shares: &'a [Moments]) -> Cow<'a, [Moments]> {
+        let Concentration::DirichletProcess { alpha } = self.before.concentration()
+        else {
+            return Cow::Borrowed(shares);
+        };
+        let counts = shares.iter().map(Moments::count);
+        let counts = DVector::from_iterator(shares.len(), counts);
+        let order = StickBreaking::best_order(&counts, alpha);
+        order.iter().map(|&k| shares[k].clone()).collect()
+    }
+
     /// The prior of each component, which is the same.
     fn component(&self) -> &GaussianWishart {
         &self.before.components()[0]
