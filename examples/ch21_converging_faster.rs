@@ -73,7 +73,8 @@ fn three_directions() -> Result<()> {
     let show = |e: &DVector<f64>| {
         e.iter().map(|e| format!("{e:>11.1e}")).collect::<String>()
     };
-    let (mut plain, mut error) = (DVector::from_element(3, 1.0), dvector![1.0, 1.0, 1.0]);
+    let (mut plain, mut error) =
+        (DVector::from_element(3, 1.0), dvector![1.0, 1.0, 1.0]);
     for cycle in 0..8 {
         let second = update(&error);
         let (s, there) = leap([&error, &second, &update(&second)]);
@@ -81,8 +82,9 @@ fn three_directions() -> Result<()> {
         error = update(&there);
         (0..3).for_each(|_| plain = update(&plain));
     }
-    let factor =
-        |s: f64| move |lambda: f64| (lambda * (1.0 - s * (1.0 - lambda)).powi(2)).max(1e-9);
+    let factor = |s: f64| {
+        move |lambda: f64| (lambda * (1.0 - s * (1.0 - lambda)).powi(2)).max(1e-9)
+    };
     let mut chart = Chart::new("λ", "factor of the error in one cycle")
         .log_y()
         .y_range(1e-4..100.0)
@@ -113,7 +115,8 @@ fn two_means() -> Result<()> {
     let constant = -0.5 * (8.0 * std::f64::consts::PI).ln();
     let height = |mu: &DVector<f64>| -> f64 {
         let bell = |x: f64, mu: f64| (-0.5 * (x - mu).powi(2)).exp();
-        let each = x.iter().map(|&x| constant + (bell(x, mu[0]) + bell(x, mu[1])).ln());
+        let each =
+            x.iter().map(|&x| constant + (bell(x, mu[0]) + bell(x, mu[1])).ln());
         each.sum()
     };
     let start = dvector![-1.0, 0.0];
@@ -188,7 +191,11 @@ fn numbers(m: &GaussianMixture, logs: bool) -> DVector<f64> {
 // ANCHOR_END: numbers
 
 /// The mixture of K components in D dimensions with these numbers, if there is one.
-fn mixture(numbers: &DVector<f64>, (k, d): (usize, usize), logs: bool) -> Result<GaussianMixture> {
+fn mixture(
+    numbers: &DVector<f64>,
+    (k, d): (usize, usize),
+    logs: bool,
+) -> Result<GaussianMixture> {
     let mut weights = numbers.rows(0, k).into_owned();
     if logs {
         weights = weights.map(|w| (w - numbers.rows(0, k).max()).exp());
@@ -393,7 +400,8 @@ fn missing(end: &GaussianMixture, x: &DMatrix<f64>) -> Result<Vec<f64>> {
         };
         slope.set_column(i, &((near(1e-4)? - near(-1e-4)?) / 2e-4));
     }
-    let mut shares: Vec<f64> = slope.complex_eigenvalues().iter().map(|l| l.re).collect();
+    let mut shares: Vec<f64> =
+        slope.complex_eigenvalues().iter().map(|l| l.re).collect();
     // ANCHOR_END: slope
     shares.sort_by(|a, b| b.total_cmp(a));
     Ok(shares)
@@ -414,11 +422,16 @@ fn needed(trace: &[f64], end: f64, gap: f64) -> usize {
     trace.iter().position(|l| *l >= end - gap).unwrap_or(trace.len())
 }
 
-/// The factor of the error, from the gaps between 10⁻⁵ and 10⁻⁷ a point.
+/// The factor of the error, from the gaps between 10⁻⁹ and 10⁻¹⁰ a point.
 fn factor(trace: &[f64], end: f64, n: f64) -> f64 {
-    let [from, to] = [1e-5, 1e-7].map(|gap| needed(trace, end, gap * n));
+    let [from, to] = [1e-9, 1e-10].map(|gap| needed(trace, end, gap * n));
     let ratio = (end - trace[to]) / (end - trace[from]);
     ratio.powf(0.5 / (to - from) as f64)
+}
+
+fn two_digits(value: f64) -> f64 {
+    let unit = 10_f64.powf((value.log10() - 1.0).floor().max(0.0));
+    (value / unit).round() * unit
 }
 
 fn to_a_fixed_height(sets: &[Set]) -> Result<()> {
@@ -427,20 +440,26 @@ fn to_a_fixed_height(sets: &[Set]) -> Result<()> {
     for set in sets {
         let [plain, leaping] = both(&set.em, &set.x)?;
         let shares = missing(&plain.mixture, &set.x)?;
-        let shown: String = shares.iter().take(5).map(|l| format!("{l:8.3}")).collect();
+        let shown: String =
+            shares.iter().take(5).map(|l| format!("{l:8.3}")).collect();
         println!("{:20}{shown}", set.name);
         let leaps = leaping.extrapolations;
         fits.push((set, plain.trace, leaping.trace, leaps, shares[0]));
     }
+    println!("length for the notebook = {:.2}", 1.0 / (1.0 - fits[0].4));
     println!("\n# To a fixed height");
-    println!("                         updates from 1e-6 to 1e-9     E-steps to 1e-9");
-    println!("                      lambda   predicted   counted      plain   leaping");
+    println!(
+        "                         updates from 1e-6 to 1e-9     E-steps to 1e-9"
+    );
+    println!(
+        "                      lambda   predicted   counted      plain   leaping"
+    );
     let mut charts = Vec::new();
     let line = |name: &str, lambda: f64, counted: usize, steps: [usize; 2]| {
-        let predicted = 3.0 * 10_f64.ln() / (-2.0 * lambda.ln());
+        let predicted = two_digits(3.0 * 10_f64.ln() / (-2.0 * lambda.ln()));
         let [plain, leaping] = steps;
         println!(
-            "{name:20} {lambda:7.4} {predicted:11.0} {counted:9} {plain:10} {leaping:9}"
+            "{name:20} {lambda:7.4} {predicted:11} {counted:9} {plain:10} {leaping:9}"
         );
     };
     for (set, plain, leaping, _, lambda) in &fits {
@@ -463,31 +482,33 @@ fn to_a_fixed_height(sets: &[Set]) -> Result<()> {
         );
     }
     save_grid("ch21-gaps", 2, &charts)?;
-    for set in [&sets[1], &sets[3]] {
-        let x = &set.x;
-        // ANCHOR: vb
-        let prior = Prior { alpha0: 1.0, beta0: 0.01, ..Prior::from_data(x)? };
-        let vb = Vb::new(set.components).prior(prior).seed(1).tolerance(1e-14);
-        let vb = vb.max_iterations(20_000);
-        let plain = vb.clone().fit(x)?;
-        let leaping = vb.acceleration(Acceleration::Squarem).fit(x)?;
-        // ANCHOR_END: vb
-        let (n, end) = (x.nrows() as f64, plain.elbo());
-        let lambda = factor(&plain.trace, end, n);
-        let steps =
-            [plain.trace, leaping.trace].map(|trace| needed(&trace, end, 1e-9 * n));
-        let counted = 0;
-        line(&format!("  the same, VB {}", set.name), lambda, counted, steps);
-    }
+    let x = &sets[1].x;
+    // ANCHOR: vb
+    let prior = Prior { alpha0: 1.0, beta0: 0.01, ..Prior::from_data(x)? };
+    let vb = Vb::new(3).prior(prior).seed(1).tolerance(1e-14).max_iterations(20_000);
+    let plain = vb.clone().fit(x)?;
+    let leaping = vb.acceleration(Acceleration::Squarem).fit(x)?;
+    // ANCHOR_END: vb
+    let (n, end) = (x.nrows() as f64, plain.elbo());
+    let lambda = factor(&plain.trace, end, n);
+    let begun = needed(&plain.trace, end, 1e-6 * n);
+    let steps =
+        [plain.trace, leaping.trace].map(|trace| needed(&trace, end, 1e-9 * n));
+    line("Old Faithful, by VB", lambda, steps[0] - begun, steps);
     println!("\n# Leaps");
-    for (set, _, _, leaps, _) in &fits {
-        let taken = leaps.iter().filter(|leap| leap.accepted).count();
-        let longest = leaps.iter().filter(|leap| leap.accepted).map(|leap| leap.step);
+    println!("                     tried   taken   longest   1/(1 - lambda)");
+    for (set, plain, leaping, leaps, lambda) in &fits {
+        let (n, end) = (set.x.nrows() as f64, plain[plain.len() - 1]);
+        let there = needed(leaping, end, 1e-9 * n);
+        let leaps = || leaps.iter().take_while(|leap| leap.iteration <= there);
+        let taken = || leaps().filter(|leap| leap.accepted);
         println!(
-            "{:20} {:3} tried, {taken:3} taken, the longest s = {:.0}",
+            "{:20} {:5} {:7} {:9.1} {:16.1}",
             set.name,
-            leaps.len(),
-            longest.fold(1.0, f64::max)
+            leaps().count(),
+            taken().count(),
+            taken().map(|leap| leap.step).fold(1.0, f64::max),
+            1.0 / (1.0 - lambda)
         );
     }
     Ok(())
@@ -540,11 +561,15 @@ fn where_it_stops(pair: &Set) -> Result<()> {
 }
 
 fn many_starts(sets: &[Set]) -> Result<()> {
+    let mut all = [0; 3];
     println!("\n# Many starts");
     println!("                         E-steps of 20 starts        where they end");
-    println!("                    K      plain   leaping     the same   higher   lower");
+    println!(
+        "                    K      plain   leaping     the same   higher   lower"
+    );
     for set in sets {
-        for k in [set.components, set.components + 1] {
+        let most = if set.components == 2 { 2 } else { set.components + 1 };
+        for k in set.components..=most {
             let (mut steps, mut ends) = ([0; 2], [0; 3]);
             for seed in 1..=20 {
                 // ANCHOR: starts
@@ -558,6 +583,7 @@ fn many_starts(sets: &[Set]) -> Result<()> {
                 let same = higher.abs() < 1e-4 * set.x.nrows() as f64;
                 ends[if same { 0 } else { 1 + usize::from(higher < 0.0) }] += 1;
             }
+            (0..3).for_each(|i| all[i] += ends[i]);
             let name = set.name.split(',').next().unwrap_or_default();
             println!(
                 "{name:18} {k:2} {:10} {:9} {:12} {:8} {:7}",
@@ -565,5 +591,8 @@ fn many_starts(sets: &[Set]) -> Result<()> {
             );
         }
     }
+    println!("starts in all = {}", all.iter().sum::<usize>());
+    println!("that ended higher = {}", all[1]);
+    println!("that ended lower = {}", all[2]);
     Ok(())
 }

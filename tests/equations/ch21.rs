@@ -82,12 +82,12 @@ impl Linear {
 #[test]
 fn relaxed_step() {
     let mut rng = rng(211);
-    for a in [-0.5, -1.0, -4.0, -30.0] {
+    for s in [0.5, 1.0, 4.0, 30.0] {
         let linear = Linear::random(&mut rng);
         let start = noise(5, &mut rng);
         let r = linear.update(&start) - &start;
-        let after = linear.errors(&(&start - r * a));
-        let factors = linear.lambda.map(|lambda| 1.0 + a * (1.0 - lambda));
+        let after = linear.errors(&(&start + r * s));
+        let factors = linear.lambda.map(|lambda| 1.0 - s * (1.0 - lambda));
         let expected = factors.component_mul(&linear.errors(&start));
         assert_relative_eq!(after, expected, epsilon = 1e-11);
     }
@@ -97,23 +97,23 @@ fn relaxed_step() {
 #[test]
 fn squared_step() {
     let mut rng = rng(212);
-    for a in [-0.5, -1.0, -4.0, -30.0] {
+    for s in [0.5, 1.0, 4.0, 30.0] {
         let linear = Linear::random(&mut rng);
-        let start = noise(5, &mut rng);
-        let first = linear.update(&start);
+        let first = noise(5, &mut rng);
         let second = linear.update(&first);
-        let r = &first - &start;
-        let v = (&second - &first) - &r;
-        let proposal = &start - &r * (2.0 * a) + v * (a * a);
-        let factors = linear.lambda.map(|lambda| (1.0 + a * (1.0 - lambda)).powi(2));
-        let expected = factors.component_mul(&linear.errors(&start));
-        assert_relative_eq!(linear.errors(&proposal), expected, epsilon = 1e-10);
+        let third = linear.update(&second);
+        let r = &second - &first;
+        let v = (&third - &second) - &r;
+        let there = &first + &r * (2.0 * s) + v * (s * s);
+        let factors = linear.lambda.map(|lambda| (1.0 - s * (1.0 - lambda)).powi(2));
+        let expected = factors.component_mul(&linear.errors(&first));
+        assert_relative_eq!(linear.errors(&there), expected, epsilon = 1e-10);
 
-        let once = &start - r * a;
-        let twice = &once - (linear.update(&once) - &once) * a;
-        assert_relative_eq!(proposal, twice, epsilon = 1e-10);
-        if a == -1.0 {
-            assert_relative_eq!(proposal, second, epsilon = 1e-13);
+        let once = &first + r * s;
+        let twice = &once + (linear.update(&once) - &once) * s;
+        assert_relative_eq!(there, twice, epsilon = 1e-10);
+        if s == 1.0 {
+            assert_relative_eq!(there, third, epsilon = 1e-13);
         }
     }
 }
@@ -121,30 +121,30 @@ fn squared_step() {
 #[test]
 fn step_length() {
     let mut rng = rng(213);
+    let steps = |linear: &Linear, first: &DVector<f64>| {
+        let second = linear.update(first);
+        let third = linear.update(&second);
+        let r = &second - first;
+        let v = (third - second) - &r;
+        (r.norm() / v.norm(), r, v)
+    };
     for _ in 0..100 {
         let linear = Linear::random(&mut rng);
-        let start = noise(5, &mut rng);
-        let first = linear.update(&start);
-        let second = linear.update(&first);
-        let r = &first - &start;
-        let v = (&second - &first) - &r;
-        let a = -r.norm() / v.norm();
+        let (s, r, _) = steps(&linear, &noise(5, &mut rng));
         let shares = linear.directions.transpose() * &r;
         let mean = (0..5)
             .map(|i| shares[i].powi(2) * (1.0 - linear.lambda[i]).powi(2))
             .sum::<f64>()
             / shares.norm_squared();
-        assert_relative_eq!(1.0 / (a * a), mean, max_relative = 1e-8);
-        assert!(-a >= 1.0 && -a >= 1.0 / (1.0 - linear.lambda.min()) - 1e-9);
-        assert!(-a <= 1.0 / (1.0 - linear.lambda.max()) + 1e-9);
+        assert_relative_eq!(1.0 / (s * s), mean, max_relative = 1e-8);
+        assert!(s >= 1.0 && s >= 1.0 / (1.0 - linear.lambda.min()) - 1e-9);
+        assert!(s <= 1.0 / (1.0 - linear.lambda.max()) + 1e-9);
         // One direction only: its own length, after which it is gone.
         let alone = &linear.end + linear.directions.column(2);
-        let r = linear.update(&alone) - &alone;
-        let v = linear.update(&(&alone + &r)) - (&alone + &r) - &r;
-        let a = -r.norm() / v.norm();
-        assert_relative_eq!(-a, 1.0 / (1.0 - linear.lambda[2]), max_relative = 1e-8);
-        let proposal = &alone - r * (2.0 * a) + v * (a * a);
-        assert!(linear.errors(&proposal).norm() < 1e-9);
+        let (s, r, v) = steps(&linear, &alone);
+        assert_relative_eq!(s, 1.0 / (1.0 - linear.lambda[2]), max_relative = 1e-8);
+        let there = &alone + r * (2.0 * s) + v * (s * s);
+        assert!(linear.errors(&there).norm() < 1e-9);
     }
 }
 
@@ -210,33 +210,34 @@ fn mixture_of(free: &DVector<f64>) -> Plain {
 #[test]
 fn limit_points() {
     let x = clumps();
+    let step = |t: &DVector<f64>| free(&em(&mixture_of(t), &x));
+    let height = |t: &DVector<f64>| log_likelihood(&x, &mixture_of(t));
     let run = |rng: &mut Rng, guarded: bool| {
-        let mut theta = dvector![0.0, 0.0, 0.0, 0.0, 2.0, 4.0, 0.0, 0.0, 0.0];
-        theta += noise(9, rng);
-        let (mut falls, mut refused) = (0, 0);
-        let step = |t: &DVector<f64>| free(&em(&mixture_of(t), &x));
-        let height = |t: &DVector<f64>| log_likelihood(&x, &mixture_of(t));
+        let mut first = dvector![0.0, 0.0, 0.0, 0.0, 2.0, 4.0, 0.0, 0.0, 0.0];
+        first += noise(9, rng);
+        let mut heights = Vec::new();
+        let mut refused = 0;
         for _ in 0..4000 {
-            let first = step(&theta);
             let second = step(&first);
-            let r = &first - &theta;
+            let third = step(&second);
+            heights.extend([&first, &second].map(height));
+            let r = &second - &first;
             if r.norm() < 1e-9 {
                 break;
             }
-            let v = (&second - &first) - &r;
-            let a = -(r.norm() / v.norm()).max(1.0);
-            let proposal = &theta - &r * (2.0 * a) + v * (a * a);
-            let heights = [&theta, &first, &second].map(height);
-            falls += heights.windows(2).filter(|h| h[1] < h[0] - 1e-9).count();
-            theta = if !guarded || height(&proposal) >= heights[2] {
-                falls += usize::from(height(&proposal) < heights[2] - 1e-9);
-                proposal
+            let v = (&third - &second) - &r;
+            let s = (r.norm() / v.norm()).max(1.0);
+            let there = &first + &r * (2.0 * s) + v * (s * s);
+            first = if !guarded || height(&there) >= height(&second) {
+                heights.push(height(&there));
+                step(&there)
             } else {
                 refused += 1;
-                second
+                third
             };
         }
-        (falls, refused, (step(&theta) - theta).norm())
+        let falls = heights.windows(2).filter(|h| h[1] < h[0] - 1e-9).count();
+        (falls, refused, (step(&first) - first).norm())
     };
     let mut rng = rng(215);
     let mut refused_in_all = 0;
@@ -385,9 +386,9 @@ fn natural_parameters() {
         let product = &b.m * b.beta;
         (b.alpha, b.beta, b.nu, product, &b.w_inverse + outer(&b.m) * b.beta)
     };
-    // θ0 − 2a r + a² v in θ0, θ1, θ2: the coefficients sum to one.
-    let a: f64 = -2.5;
-    let weights = [(1.0 + a).powi(2), -2.0 * a * (1.0 + a), a * a];
+    // θ₁ + 2 s r + s² v in θ₁, θ₂, θ₃: the coefficients sum to one.
+    let s: f64 = 2.5;
+    let weights = [(1.0 - s).powi(2), 2.0 * s * (1.0 - s), s * s];
     assert_relative_eq!(weights.iter().sum::<f64>(), 1.0, epsilon = 1e-12);
     for _ in 0..20 {
         let base: Vec<f64> = (0..30).map(|_| rng.random_range(0.3..0.7)).collect();
