@@ -10,10 +10,10 @@ use crate::inference::search::Search;
 use crate::inference::summary::Summary;
 use crate::kernel::Points;
 
-/// How a fit goes on from step to step.
+/// How a fit gets from one model to the next.
 ///
 /// ```
-/// use mixtures::{Acceleration, Em, Start, data};
+/// use mixtures::{Acceleration, Em, data};
 ///
 /// let x = data::notebook();
 /// let em = Em::new(3).seed(7).tolerance(1e-10);
@@ -26,19 +26,25 @@ use crate::kernel::Points;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Acceleration {
-    /// Each step is an update, and nothing else.
+    /// By updates alone.
     #[default]
     None,
-    /// Squared extrapolation (Roland & Varadhan 2005; Varadhan & Roland 2008, scheme S3), made
-    /// monotone. Three updates in a row, θ₁, θ₂, θ₃, show a step r = θ₂ − θ₁ and how it changes,
-    /// v = (θ₃ − θ₂) − r. If each step is ρ times the one before, then s = ‖r‖/‖v‖ = 1/(1 − ρ), and
-    /// θ′ = θ₁ + 2 s r + s² v is where they lead. The fit goes on from θ′ if its objective is no
-    /// lower than that of θ₂, and from θ₃ otherwise; either way the E-step of θ′ counts as an iteration.
+    /// By updates, and a leap after every three of them: squared extrapolation (Roland & Varadhan
+    /// 2005; Varadhan & Roland 2008, scheme S3), made monotone.
     ///
-    /// EM extrapolates ln π, the means and the logarithms of the Cholesky factors' diagonals with
-    /// what stands below them, the means and the latter in units of the columns' standard
-    /// deviations; [`Vb`](crate::Vb) the posterior's natural parameters. What a start reaches may
-    /// be another maximum than by plain steps.
+    /// The updates end at θ₁, θ₂, θ₃. Between them lie a step r = θ₂ − θ₁ and its change
+    /// v = (θ₃ − θ₂) − r. If each step is ρ times the one before, then s = ‖r‖/‖v‖ is 1/(1 − ρ), and
+    /// the steps lead to θ′ = θ₁ + 2 s r + s² v. The fit goes on from there if the objective is no
+    /// lower than at θ₂, and else from θ₃. (Both cost an E-step, which counts as an iteration. Where
+    /// s ≤ 1, or θ′ is no model however much the leap is shortened, there is none and it costs
+    /// nothing.) The longest s allowed is 4 at first; it grows where it has done well, and shrinks
+    /// where a leap was refused.
+    ///
+    /// For EM, θ is ln π, the means, and the Cholesky factors with the logarithms of their
+    /// diagonals, in units of the columns' standard deviations. For [`Vb`](crate::Vb) it is the
+    /// counts, sums and products that the prior's natural parameters grow by.
+    ///
+    /// From the same start it mostly ends at the same maximum as updates alone, but it need not.
     Squarem,
 }
 
@@ -84,8 +90,9 @@ impl Squarem {
         }
     }
 
-    /// Leaps, where the fit is to do so and has made three updates since it last did. `run` is at the
-    /// model that the M-step made of `summary`; after a leap, at the one that it makes of the leap's.
+    /// To be called after each update, when `run` is at the model that the M-step has made of
+    /// `summary`. If three updates have been made since the last leap, it leaps; and if it was right
+    /// to, `run` is then at the model that the M-step makes from there.
     pub fn leap<L: Learner>(
         &mut self,
         run: &mut Run<L::Model>,
@@ -103,24 +110,23 @@ impl Squarem {
         let proposal = self.proposal(learner);
         self.path.drain(..2);
         let Some((step, model)) = proposal else { return };
-        let landing = Landing::on(&model, learner, run.iterations + 1, points);
         let before = *run.trace.last().expect("an update has an E-step before it");
-        let objective =
-            landing.as_ref().map_or(f64::NAN, |landing| landing.objective);
+        let landing = Landing::on(&model, learner, points);
+        let objective = landing.as_ref().map_or(f64::NAN, |there| there.objective);
         let accepted = self.judge(step, objective, before);
         let iteration = run.iterations;
         run.extrapolations.push(Extrapolation { iteration, step, accepted });
         run.iterations += 1;
         run.trace.push(if accepted { objective } else { before });
-        if let Some(landing) = landing.filter(|_| accepted) {
-            run.model = landing.next;
+        if let Some(there) = landing.filter(|_| accepted) {
+            run.model = there.next;
             self.path.clear();
-            self.follow(run, learner, &landing.summary);
+            self.follow(run, learner, &there.summary);
         }
     }
 
-    /// Notes where the run is, if that has coordinates, and follows from a point where it has been
-    /// put elsewhere.
+    /// Adds where the run is to the path. If an update has put a component elsewhere, or has left it
+    /// empty, a new path begins.
     fn follow<L: Learner>(
         &mut self,
         run: &Run<L::Model>,
@@ -138,22 +144,20 @@ impl Squarem {
     // ANCHOR: squarem
     /// s, and the model at θ₁ + 2 s r + s² v; none if that is no further than θ₃.
     fn proposal<L: Learner>(&self, learner: &L) -> Option<(f64, L::Model)> {
-        let ([first, second, third], Some(units)) = (&self.path[..], &self.units)
-        else {
-            return None;
-        };
+        let [first, second, third] = &self.path[..] else { return None };
+        let units = self.units.as_ref()?;
         let r = second - first;
         let v = (third - second) - &r;
         let step = (r.norm() / v.norm()).clamp(1.0, self.longest);
         let curve = |s: f64| first + &r * (2.0 * s) + &v * (s * s); // s = 1 is θ₃
-        let shorter = |s: &f64| Some((s + 1.0) / 2.0);
-        std::iter::successors(Some(step), shorter)
+        let halfway_back = |s: &f64| Some((s + 1.0) / 2.0);
+        std::iter::successors(Some(step), halfway_back)
             .take_while(|s| *s > 1.0)
             .take(ATTEMPTS)
             .find_map(|s| Some((s, learner.model_at(&curve(s), units)?)))
     }
 
-    /// Whether a leap was no loss, as against `before`, the objective at θ₂.
+    /// Whether to go on from a leap; `before` is the objective at θ₂.
     fn judge(&mut self, step: f64, objective: f64, before: f64) -> bool {
         let accepted = objective >= before && objective.is_finite();
         if !accepted {
@@ -174,19 +178,21 @@ struct Landing<M> {
 }
 
 impl<M> Landing<M> {
-    /// None if a point is out of the model's reach, or its update would put a component elsewhere:
-    /// that is for plain steps to do.
+    /// None if a point is out of the model's reach, or a component collapses in its update: whether
+    /// that is an end, or it is put elsewhere, is for plain steps to say.
     fn on<L: Learner<Model = M>>(
         model: &M,
         learner: &L,
-        iteration: usize,
         points: &Points,
     ) -> Option<Self> {
         let summary = e_step(&learner.scores(model), points).ok()?;
         let penalty: f64 = learner.penalty(model).iter().sum();
         let objective = summary.log_likelihood + penalty;
-        let next = learner.m_step(&summary, iteration).ok()?;
+        let next = learner.m_step(&summary, 0).ok()?;
         let alive = learner.mended(&next).is_empty();
         alive.then_some(Landing { objective, summary, next })
     }
 }
+
+#[cfg(test)]
+mod tests;

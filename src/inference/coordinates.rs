@@ -177,3 +177,126 @@ pub(crate) fn shares_at(
     };
     coordinates.as_slice().chunks_exact(coordinates.len() / k).map(share).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data;
+    use crate::inference::e_step;
+    use crate::math::rng;
+    use approx::assert_relative_eq;
+    use rand::RngExt;
+
+    /// Three components of this shape, in four dimensions of different units.
+    fn mixture(shape: Covariance) -> GaussianMixture {
+        let (rng, d) = (&mut rng(2110), 4);
+        let x = data::iris();
+        let mut random = |_| {
+            let widths = [2.0, 0.5, 7.0, 0.1];
+            let a = DMatrix::from_fn(d, d, |_, _| rng.random_range(-1.0..1.0));
+            let a = a + DMatrix::identity(d, d);
+            let root: Structured = match shape.structure() {
+                Structure::Dense => {
+                    (DMatrix::from_diagonal(&widths.to_vec().into()) * a).into()
+                }
+                Structure::Diagonal => DVector::from(widths.to_vec()).into(),
+                Structure::Spherical => DVector::from_element(d, 0.7).into(),
+            };
+            let row = rng.random_range(0..150);
+            Gaussian::with_root(x.row(row).transpose(), &root)
+        };
+        let mut components: Vec<Gaussian> = (0..3).map(&mut random).collect();
+        if shape.is_tied() {
+            let root = components[0].factor().root().clone();
+            for component in &mut components[1..] {
+                *component = Gaussian::with_root(component.mean().clone(), &root);
+            }
+        }
+        GaussianMixture::of(vec![0.2, 0.7, 0.1].into(), components, shape)
+    }
+
+    #[test]
+    fn units_are_the_columns_means_and_deviations() {
+        let x = data::iris();
+        for shape in Covariance::ALL {
+            let summary = e_step(&mixture(shape), &x, None).unwrap();
+            let units = Units::of(&summary);
+            let sd = x.row_variance().transpose().map(f64::sqrt);
+            assert_relative_eq!(units.sd, sd, max_relative = 1e-12);
+            let mean = x.row_mean().transpose();
+            assert_relative_eq!(units.centre, mean, max_relative = 1e-12);
+        }
+    }
+
+    #[test]
+    fn there_and_back() {
+        let x = data::iris();
+        for shape in Covariance::ALL {
+            let here = mixture(shape);
+            let summary = e_step(&here, &x, None).unwrap();
+            let units = Units::of(&summary);
+            let coordinates = of_mixture(&here, &units).unwrap();
+            assert_eq!(coordinates.len(), here.parameter_count() + 1); // π's sum
+            let there = mixture_at(&coordinates, (3, shape), &units).unwrap();
+            assert_eq!(there.shape(), shape);
+            assert_relative_eq!(there.weights(), here.weights(), epsilon = 1e-15);
+            assert_relative_eq!(there.means(), here.means(), max_relative = 1e-15);
+            for k in 0..3 {
+                let (a, b) = (there.covariance(k), here.covariance(k));
+                assert_relative_eq!(a, b, epsilon = 1e-14 * b.amax());
+            }
+            let shares = summary.components();
+            let coordinates = of_shares(shares, &units).unwrap();
+            let there = shares_at(&coordinates, 3, &units).unwrap();
+            for (a, b) in there.iter().zip(shares) {
+                assert_eq!(a.count(), b.count());
+                let (mean, scatter) = (b.mean().unwrap(), b.scatter());
+                assert_relative_eq!(a.mean().unwrap(), mean, max_relative = 1e-14);
+                let size = b.count() * units.sd.amax().powi(2);
+                assert_relative_eq!(a.scatter(), scatter, epsilon = 1e-14 * size);
+            }
+        }
+    }
+
+    /// Weights that have run apart, infinite deviations, negative counts: no model.
+    #[test]
+    fn there_is_not_a_model_everywhere() {
+        let x = data::iris();
+        for shape in Covariance::ALL {
+            let mut here = mixture(shape);
+            let summary = e_step(&here, &x, None).unwrap();
+            let units = Units::of(&summary);
+            let good = of_mixture(&here, &units).unwrap();
+            let last = good.len() - 1;
+            let moved = |at: usize, by: f64| {
+                let mut coordinates = good.clone();
+                coordinates[at] += by;
+                mixture_at(&coordinates, (3, shape), &units)
+            };
+            assert!(moved(0, 1.0).is_some() && moved(last, 1.0).is_some());
+            for (at, by) in [
+                (0, 1e4),
+                (1, f64::NAN),
+                (2, f64::NEG_INFINITY),
+                (5, f64::INFINITY),
+                (6, f64::NAN),
+                (last, 1e4),
+                (last, f64::NAN),
+            ] {
+                assert!(moved(at, by).is_none(), "{shape}: {at}, {by}");
+            }
+            here = GaussianMixture::of(
+                vec![0.0, 0.7, 0.3].into(),
+                here.components().to_vec(),
+                shape,
+            );
+            assert!(of_mixture(&here, &units).is_none());
+            let good = of_shares(summary.components(), &units).unwrap();
+            for (at, by) in [(0, -1e3), (1, f64::NAN), (last, f64::INFINITY)] {
+                let mut coordinates = good.clone();
+                coordinates[at] += by;
+                assert!(shares_at(&coordinates, 3, &units).is_none(), "{at}, {by}");
+            }
+        }
+    }
+}

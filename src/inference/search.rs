@@ -72,7 +72,8 @@ macro_rules! search_options {
             self
         }
 
-        /// Whether to leap between the updates, which takes fewer of them.
+        /// Whether to leap ahead after every three updates, which saves most of them where they are
+        /// slow.
         pub fn acceleration(mut self, acceleration: crate::Acceleration) -> Self {
             self.search.acceleration = acceleration;
             self
