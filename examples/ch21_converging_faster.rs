@@ -148,8 +148,8 @@ fn two_means() -> Result<()> {
     let chart = |heading: &str| {
         Chart::new("μ_1", "μ_2")
             .heading(heading)
-            .x_range(-0.55..-0.05)
-            .y_range(0.2..0.6)
+            .x_range(-0.38..-0.08)
+            .y_range(0.22..0.46)
             .contours(move |a, b| height(&dvector![a, b]), &levels, Colour::Grey)
             .with_thin_line()
             .cross(&dmatrix![peak[0], peak[1]], Colour::Ink)
@@ -446,7 +446,6 @@ fn to_a_fixed_height(sets: &[Set]) -> Result<()> {
         let leaps = leaping.extrapolations;
         fits.push((set, plain.trace, leaping.trace, leaps, shares[0]));
     }
-    println!("length for the notebook = {:.2}", 1.0 / (1.0 - fits[0].4));
     println!("\n# To a fixed height");
     println!(
         "                         updates from 1e-6 to 1e-9     E-steps to 1e-9"
@@ -468,7 +467,7 @@ fn to_a_fixed_height(sets: &[Set]) -> Result<()> {
         line(set.name, *lambda, steps[0] - needed(plain, end, 1e-6 * n), steps);
         let gaps = |trace: &[f64]| {
             let gaps = trace.iter().map(|l| (end - l) / n).enumerate();
-            let seen = gaps.take_while(|(_, gap)| *gap > 1e-11);
+            let seen = gaps.take_while(|(_, gap)| *gap > 5e-10);
             seen.map(|(t, gap)| (t as f64, gap)).collect::<Vec<_>>()
         };
         let label = |label| if charts.is_empty() { label } else { "" };
