@@ -306,11 +306,7 @@ impl Learner for MaximumLikelihood<'_> {
 
     fn model_at(&self, at: &DVector<f64>, units: &Units) -> Option<Candidate> {
         let of = (self.components, self.shape);
-        let mixture = coordinates::mixture_at(at, of, units)?;
-        let mut components = mixture.components().iter();
-        components
-            .all(|c| self.check_alive(c.structured_covariance()).is_ok())
-            .then(|| mixture.into())
+        coordinates::mixture_at(at, of, units).map(Candidate::from)
     }
 }
 

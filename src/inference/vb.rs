@@ -310,3 +310,34 @@ pub(crate) fn at(fault: Error, iteration: usize) -> Error {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{GaussianMixture, data};
+
+    /// Components change places by their counts, and their statistics with them.
+    #[test]
+    fn the_sticks_of_a_process_and_its_coordinates_are_in_one_order() -> Result<()> {
+        let x = data::notebook();
+        let (_, means, covariances) = data::notebook_truth();
+        let weights = DVector::from_vec(vec![0.05, 0.15, 0.8]);
+        let mixture = GaussianMixture::new(weights, means, covariances)?;
+        let points = Points::new((&x).into(), None)?;
+        let summary =
+            e_step(&mixture.translated(&-&points.origin).scores(), &points)?;
+        let process = Concentration::DirichletProcess { alpha: 1.0 };
+        let (_, learner) = Vb::new(3).concentration(process).learner(&points)?;
+        let model = learner.m_step(&summary, 1)?;
+        let units = Units::of(&summary);
+        let coordinates = learner.coordinates(&model, &summary, &units).unwrap();
+        let counts = coordinates.as_slice().chunks(6).map(|part| part[0]);
+        let counts = DVector::from_iterator(3, counts);
+        approx::assert_relative_eq!(counts, model.counts(), max_relative = 1e-12);
+        let given = summary.components().iter().map(Moments::count);
+        assert!(!given.is_sorted_by(|a, b| a >= b));
+        let there = learner.model_at(&coordinates, &units).unwrap();
+        approx::assert_relative_eq!(there.means(), model.means(), epsilon = 1e-12);
+        Ok(())
+    }
+}

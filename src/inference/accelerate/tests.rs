@@ -3,9 +3,9 @@
 use approx::assert_relative_eq;
 
 use super::*;
+use crate::inference::Prior;
 use crate::inference::fit::climb;
 use crate::inference::map::MaximumPosterior;
-use crate::inference::{Prior, Start};
 use crate::{Covariance, Em, GaussianMixture, Result, data};
 
 /// MAP, but a leap ends where `lands` says, of where it would and of θ₁.
