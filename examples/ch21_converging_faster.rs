@@ -271,8 +271,7 @@ impl Tally {
                 continue;
             };
             // An update that collapses is refused as well.
-            let (next, height) =
-                em(&there, x).unwrap_or_else(|_| (there, f64::NEG_INFINITY));
+            let (next, height) = em(&there, x).unwrap_or((there, f64::NEG_INFINITY));
             if guarded && height < between {
                 self.refused += 1;
                 self.trace.push(between);
