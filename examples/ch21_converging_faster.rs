@@ -466,7 +466,7 @@ fn to_a_fixed_height(sets: &[Set]) -> Result<()> {
         line(set.name, *lambda, steps[0] - needed(plain, end, 1e-6 * n), steps);
         let gaps = |trace: &[f64]| {
             let gaps = trace.iter().map(|l| (end - l) / n).enumerate();
-            let seen = gaps.take_while(|(_, gap)| *gap > 5e-10);
+            let seen = gaps.take_while(|(_, gap)| *gap > 5e-9);
             seen.map(|(t, gap)| (t as f64, gap)).collect::<Vec<_>>()
         };
         let label = |label| if charts.is_empty() { label } else { "" };
@@ -474,7 +474,7 @@ fn to_a_fixed_height(sets: &[Set]) -> Result<()> {
             Chart::new("E-steps", "gap a point")
                 .heading(set.name)
                 .log_y()
-                .y_range(1e-9..10.0)
+                .y_range(1e-8..10.0)
                 .line(label("plain"), gaps(plain), Colour::Ink)
                 .line(label("leaping"), gaps(leaping), Colour::component(1)),
         );
