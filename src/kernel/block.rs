@@ -78,7 +78,7 @@ impl Block {
             whiteners,
             x: columns(d),
             difference: vec![[0.0; LANES]; d * STRIP],
-            weighted: columns(if dense > 0 { BAND } else { 0 }),
+            weighted: columns(if dense > 0 { d.min(BAND) } else { 0 }),
             residuals: columns(if dense > 0 { k * d } else { 0 }),
             shares: columns(k),
             log_density: columns(1),
