@@ -55,7 +55,8 @@ fn updates(c: &mut Criterion) {
     ] {
         let k = start.component_count();
         let start = Start::Given(start);
-        let em = Em::new(k).start(start.clone()).max_iterations(updates).tolerance(0.0);
+        let em =
+            Em::new(k).start(start.clone()).max_iterations(updates).tolerance(0.0);
         let vb = Vb::new(k).start(start).max_iterations(updates).tolerance(0.0);
         let mut group = c.benchmark_group(format!("{updates} updates of {name}"));
         group.sample_size(20);

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 use super::elementary::{exp, ln};
 use super::lanes::{LANES, Lanes};
-use super::tiles::{BAND, Layout, Rows, STRIP, packed, whiten};
+use super::tiles::{BAND, Layout, Rows, STRIP, pack, whiten};
 use super::{Points, Score, Tails};
 
 /// A block's residuals fit into this many numbers, so that they are still in the second cache when
@@ -23,15 +23,33 @@ const FIRST_CACHE: usize = 1 << 11;
 const MOST: usize = 256;
 const FEWEST: usize = STRIP * LANES;
 
+/// What the size of a block's arrays depends on.
+#[derive(Clone, Copy, PartialEq)]
+struct Shape {
+    k: usize,
+    d: usize,
+    /// How many of the A are dense.
+    dense: usize,
+}
+
+impl Shape {
+    fn of(scores: &[Score]) -> Self {
+        let dense =
+            scores.iter().filter(|score| !score.whitener.is_diagonal()).count();
+        Shape { k: scores.len(), d: scores[0].mean.len(), dense }
+    }
+}
+
 /// Up to [`Block::capacity`] rows at a time, one block after the other.
 pub(crate) struct Block {
+    shape: Shape,
     capacity: usize,
     pub(super) layout: Layout,
     /// Which of the points: `start` up to `start + rows`. What lies behind them in the arrays repeats the
     /// last row, with weight zero.
     pub start: usize,
     pub rows: usize,
-    /// The dense whiteners A, [`packed`].
+    /// The dense A, [packed](pack).
     whiteners: Vec<Vec<f64>>,
     /// x − origin: D columns.
     pub(super) x: Vec<Rows>,
@@ -50,18 +68,8 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// For vectors of this kind.
-    #[inline(always)]
-    pub fn new<L: Lanes>(scores: &[Score]) -> Self {
-        let (k, d) = (scores.len(), scores[0].mean.len());
-        let whiteners: Vec<Vec<f64>> = scores
-            .iter()
-            .map(|score| match &score.whitener {
-                Structured::Dense(a) => packed::<L>(a.as_slice(), d),
-                Structured::Diagonal { .. } => vec![],
-            })
-            .collect();
-        let dense = whiteners.iter().filter(|a| !a.is_empty()).count();
+    fn new(shape: Shape) -> Self {
+        let Shape { k, d, dense } = shape;
         let capacity = if dense > 0 {
             let fits = (SECOND_CACHE / (dense * d)).min(FIRST_CACHE / d.min(BAND));
             fits.clamp(FEWEST, MOST) / FEWEST * FEWEST
@@ -71,11 +79,12 @@ impl Block {
         let layout = Layout { used: 0, stride: capacity / LANES + 1 };
         let columns = |count: usize| vec![[0.0; LANES]; count * layout.stride];
         Block {
+            shape,
             capacity,
             layout,
             start: 0,
             rows: 0,
-            whiteners,
+            whiteners: vec![vec![]; k],
             x: columns(d),
             difference: vec![[0.0; LANES]; d * STRIP],
             weighted: columns(if dense > 0 { d.min(BAND) } else { 0 }),
@@ -83,6 +92,15 @@ impl Block {
             shares: columns(k),
             log_density: columns(1),
             weights: columns(1),
+        }
+    }
+
+    #[inline(always)]
+    fn pack<L: Lanes>(&mut self, scores: &[Score]) {
+        for (to, score) in self.whiteners.iter_mut().zip(scores) {
+            if let Structured::Dense(a) = &score.whitener {
+                pack::<L>(a.as_slice(), self.shape.d, to);
+            }
         }
     }
 
@@ -267,22 +285,19 @@ impl Block {
     }
 }
 
-/// A block for each thread at work, made when there is none to take over: a new one for every leaf
-/// would cost more than the small leaves themselves.
-pub(crate) struct Blocks<'a> {
-    pub scores: &'a [Score],
-    idle: Mutex<Vec<Block>>,
-}
+/// Blocks at rest. To fill new memory for every leaf would cost more than small leaves themselves.
+#[derive(Default)]
+pub(crate) struct Blocks(Mutex<Vec<Block>>);
 
-impl<'a> Blocks<'a> {
-    pub fn new(scores: &'a [Score]) -> Self {
-        Blocks { scores, idle: Mutex::new(vec![]) }
-    }
-
+impl Blocks {
+    /// One for these scores.
     #[inline(always)]
-    pub fn take<L: Lanes>(&self) -> Block {
-        let idle = self.idle().pop();
-        idle.unwrap_or_else(|| Block::new::<L>(self.scores))
+    pub fn take<L: Lanes>(&self, scores: &[Score]) -> Block {
+        let shape = Shape::of(scores);
+        let idle = self.idle().pop().filter(|block| block.shape == shape);
+        let mut block = idle.unwrap_or_else(|| Block::new(shape));
+        block.pack::<L>(scores);
+        block
     }
 
     pub fn put_back(&self, block: Block) {
@@ -290,6 +305,13 @@ impl<'a> Blocks<'a> {
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Block>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Each copy of the points has blocks of its own.
+impl Clone for Blocks {
+    fn clone(&self) -> Self {
+        Blocks::default()
     }
 }

@@ -10,7 +10,7 @@ use nalgebra::{DMatrix, DVector};
 
 use super::lanes::{Lanes, Task, dispatch};
 use super::sums::Sums;
-use super::{Block, Blocks, LEAF, Points, Score, grain};
+use super::{Block, LEAF, Points, Score, grain};
 use crate::Result;
 use crate::math::Structured;
 
@@ -36,10 +36,9 @@ pub(crate) fn gather(
     points: &Points,
     pass: Pass,
 ) -> Result<Gathered> {
-    let blocks = &Blocks::new(scores);
     let leaves = points.len().div_ceil(LEAF);
     fold(0..leaves, grain(scores), &|leaf| {
-        dispatch(Leaf { blocks, points, leaf, pass })
+        dispatch(Leaf { scores, points, leaf, pass })
     })
 }
 
@@ -105,7 +104,7 @@ impl Gathered {
 
 /// The sums of one leaf.
 struct Leaf<'a> {
-    blocks: &'a Blocks<'a>,
+    scores: &'a [Score],
     points: &'a Points<'a>,
     leaf: usize,
     pass: Pass<'a>,
@@ -116,18 +115,18 @@ impl Task for Leaf<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) -> Result<Gathered> {
-        let Leaf { blocks, points, leaf, pass } = self;
+        let Leaf { scores, points, leaf, pass } = self;
         let rows = leaf * LEAF..points.len().min((leaf + 1) * LEAF);
-        let mut block = blocks.take::<L>();
-        let mut gathered = Gathered::nothing(blocks.scores);
+        let mut block = points.blocks.take::<L>(scores);
+        let mut gathered = Gathered::nothing(scores);
         for start in rows.clone().step_by(block.capacity()) {
             block.load(points, start, rows.end);
             match pass {
-                Pass::Nearest => block.assign::<L>(blocks.scores),
-                _ => block.evaluate::<L>(blocks.scores),
+                Pass::Nearest => block.assign::<L>(scores),
+                _ => block.evaluate::<L>(scores),
             }
             gathered.add_log_density::<L>(&block)?;
-            let components = blocks.scores.iter().zip(&mut gathered.sums);
+            let components = scores.iter().zip(&mut gathered.sums);
             for (k, (score, sums)) in components.enumerate() {
                 let centre = match pass {
                     Pass::About(centres) => match &centres[k] {
@@ -139,7 +138,7 @@ impl Task for Leaf<'_> {
                 sums.add::<L>(&mut block, k, score, centre);
             }
         }
-        blocks.put_back(block);
+        points.blocks.put_back(block);
         Ok(gathered)
     }
 }

@@ -1,6 +1,6 @@
 use nalgebra::{DMatrixView, DVector, DVectorView};
 
-use super::{Pass, Score, gather};
+use super::{Blocks, Pass, Score, gather};
 use crate::finite::check_finite;
 use crate::stats::Moments;
 use crate::{Error, Result};
@@ -15,6 +15,8 @@ pub(crate) struct Points<'a> {
     pub origin: DVector<f64>,
     /// Σ wₙ, or N.
     pub total: f64,
+    /// Through which passes over the points go, one after the other.
+    pub(super) blocks: Blocks,
 }
 
 impl<'a> Points<'a> {
@@ -30,7 +32,7 @@ impl<'a> Points<'a> {
         // Rows of weight zero count for nothing, not even here.
         let first = weights.as_ref().and_then(|w| w.iter().position(|w| *w > 0.0));
         let origin = x.row(first.unwrap_or(0)).transpose();
-        Ok(Points { x, weights, origin, total })
+        Ok(Points { x, weights, origin, total, blocks: Blocks::default() })
     }
 
     /// The same points about another origin (length D).

@@ -6,12 +6,12 @@ use nalgebra::{DMatrix, DMatrixView, DVector};
 use rayon::prelude::*;
 
 use super::lanes::{Lanes, Task, dispatch};
-use super::{Block, Blocks, LEAF, Points, Score, grain};
+use super::{Block, LEAF, Points, Score, grain};
 use crate::Result;
 
 /// Calls `read` with each block of a leaf.
 struct Reading<'a, F> {
-    blocks: &'a Blocks<'a>,
+    scores: &'a [Score],
     points: &'a Points<'a>,
     rows: Range<usize>,
     read: F,
@@ -22,13 +22,13 @@ impl<F: FnMut(&Block) -> Result<()>> Task for Reading<'_, F> {
 
     #[inline(always)]
     fn run<L: Lanes>(mut self) -> Result<()> {
-        let mut block = self.blocks.take::<L>();
+        let mut block = self.points.blocks.take::<L>(self.scores);
         for start in self.rows.clone().step_by(block.capacity()) {
             block.load(self.points, start, self.rows.end);
-            block.evaluate::<L>(self.blocks.scores);
+            block.evaluate::<L>(self.scores);
             (self.read)(&block)?;
         }
-        self.blocks.put_back(block);
+        self.points.blocks.put_back(block);
         Ok(())
     }
 }
@@ -39,7 +39,6 @@ fn map_leaves<T: Send>(
     points: &Points,
     read: impl Fn(&Block, &mut Vec<T>) -> Result<()> + Sync,
 ) -> Result<Vec<Vec<T>>> {
-    let blocks = Blocks::new(scores);
     (0..points.len().div_ceil(LEAF))
         .into_par_iter()
         .with_min_len(grain(scores))
@@ -47,7 +46,7 @@ fn map_leaves<T: Send>(
             let rows = leaf * LEAF..points.len().min((leaf + 1) * LEAF);
             let mut found = Vec::new();
             let read = |block: &Block| read(block, &mut found);
-            dispatch(Reading { blocks: &blocks, points, rows, read })?;
+            dispatch(Reading { scores, points, rows, read })?;
             Ok(found)
         })
         .collect::<Vec<_>>() // in order, so that the first fault is always the same one

@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 
 use super::lanes::{LANES, Lanes, Task, dispatch, everywhere};
-use super::tiles::{BAND, Layout, Rows, STRIP, packed, square, whiten};
+use super::tiles::{BAND, Layout, Rows, STRIP, pack, square, whiten};
 use crate::math::{Rng, rng};
 
 fn columns(d: usize, v: usize, rng: &mut Rng) -> Vec<Rows> {
@@ -41,9 +41,10 @@ impl Task for Products<'_> {
         let (mut y, mut squared) =
             (columns(d * layout.stride), columns(layout.stride));
         let mut scratch = columns(d.max(BAND) * layout.stride.max(STRIP));
-        let a = packed::<L>(a.as_slice(), d);
+        let mut packed = vec![];
+        pack::<L>(a.as_slice(), d, &mut packed);
         let values = &mut squared[..layout.used];
-        whiten::<L>(&a, mean, x, &mut y, values, &mut scratch, layout);
+        whiten::<L>(&packed, mean, x, &mut y, values, &mut scratch, layout);
         let (mut first, mut second) = (vec![0.0; d], DMatrix::zeros(d, d));
         let products = second.as_mut_slice();
         square::<L>(shares, &y, &mut first, products, &mut scratch, layout);

@@ -53,19 +53,18 @@ fn tiles(length: usize, tile: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..length).step_by(tile).map(move |at| (at, tile.min(length - at)))
 }
 
-/// The lower triangle of A (D×D, by columns) in the order in which tiles read it: rows in tiles, in each
-/// tile by columns.
-pub(super) fn packed<L: Lanes>(a: &[f64], dimension: usize) -> Vec<f64> {
-    let mut packed = Vec::with_capacity(dimension * (dimension + 4) / 2);
+/// Puts the lower triangle of A (D×D, by columns) in the order in which tiles read it: rows in tiles,
+/// in each tile by columns.
+pub(super) fn pack<L: Lanes>(a: &[f64], dimension: usize, packed: &mut Vec<f64>) {
+    packed.clear();
     for (first, height) in tiles(dimension, L::TILE.0) {
         for j in 0..first + height {
             packed.extend_from_slice(&a[j * dimension + first..][..height]);
         }
     }
-    packed
 }
 
-/// y = A (x − m) for each row, where `a` is [`packed`] and `x` and `y` are D columns each; and
+/// y = A (x − m) for each row, where `a` is A, [packed](pack), and `x` and `y` are D columns each; and
 /// ‖y‖² into `squared`. `scratch` has room for D strips.
 #[inline(always)]
 pub(super) fn whiten<L: Lanes>(
