@@ -66,7 +66,8 @@
 //!   component collapses onto too few points, or rounding gets the better of the data, the fit
 //!   stops with an [`Error`] that says which, where, and what to do. (On request,
 //!   [`OnCollapse::Reseed`], a collapsed component is put elsewhere; the fit says where the
-//!   likelihood fell for it.)
+//!   likelihood fell for it. With [`Acceleration::Squarem`] a leap that would lower the objective is
+//!   not taken.)
 //! - **Digits are kept**: moments are taken about fixed centres, so that an offset common to all
 //!   the data costs nothing ([`Moments`]).
 //! - **The same bits** for any number of threads, and for the same seed.
@@ -97,6 +98,8 @@
 //! | 15 How far off is variational Bayes? | [`inference`]: [`Gibbs`], [`Posterior::credible`] |
 //! | 16 Letting Bayes choose K | [`Posterior::counts`], [`Posterior::log_relabellings`] |
 //! | 17 The Dirichlet process | [`Concentration`]; [`distribution`]: [`StickBreaking`], [`Weights`] |
+//! | 20 Making it fast | the kernel (private): scores, and the sums of an E-step, eight rows at a time |
+//! | 21 Converging faster | [`Acceleration`], [`Em::acceleration`], [`Vb::acceleration`], [`Extrapolation`] |
 //! | every figure | [`plot`] |
 //!
 //! Modules import downwards only: `error`, `finite`, [`math`], [`stats`], the kernel (private), [`data`],
