@@ -1,0 +1,389 @@
+//! `cargo bench --bench steps`: what each step of chapter 20 gains by itself. With `-- --record` the
+//! result is written to `benches/recorded/steps.txt`, which the chapter shows.
+//!
+//! All that is compared is run in turn, several times over, and the fastest run of each counts: what
+//! else the machine has to do then hits all of them alike.
+
+use std::fmt::Write;
+use std::hint::black_box;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mixtures::nalgebra::DMatrix;
+use mixtures::{Covariance, Em, GaussianMixture, Result, Start};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use kernel::lanes::{LANES, dispatch};
+use vectors::{Blocks, Peak, Stream};
+
+/// Three files of the library's own.
+#[allow(dead_code)]
+#[path = "../../src/kernel"]
+mod kernel {
+    pub mod elementary;
+    pub mod lanes;
+    pub mod tiles;
+}
+#[allow(dead_code)]
+#[path = "../../examples/ch20_making_it_fast.rs"]
+mod steps;
+mod vectors;
+
+/// Of what is compared, each is run so often.
+const ROUNDS: usize = 7;
+
+/// A contestant: its name, and a run of it, in seconds.
+type Run<'a> = (String, Box<dyn FnMut() -> f64 + 'a>);
+
+fn main() -> Result<()> {
+    let record = std::env::args().any(|argument| argument == "--record");
+    let mut report = Report::default();
+    ladder(&mut report, (1_000_000, 2, 3))?;
+    ladder(&mut report, (200_000, 8, 8))?;
+    blocks(&mut report)?;
+    threads(&mut report)?;
+    machine(&mut report);
+    shapes(&mut report)?;
+    let text = report.text();
+    print!("{text}");
+    if record {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/recorded/steps.txt");
+        std::fs::write(path, text).expect("benches/recorded can be written");
+        println!("written to {path}; now `cargo xtask book` draws it anew");
+    }
+    Ok(())
+}
+
+/// Sections for the page to show, and values for its text.
+#[derive(Default)]
+struct Report {
+    values: String,
+    sections: String,
+}
+
+impl Report {
+    fn section(&mut self, name: &str, heading: &str) {
+        let gap = if self.sections.is_empty() { "" } else { "\n" };
+        let _ = writeln!(self.sections, "{gap}# {name}\n{heading}");
+    }
+
+    fn line(&mut self, line: String) {
+        let _ = writeln!(self.sections, "{}", line.trim_end());
+    }
+
+    fn value(&mut self, key: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.values, "{key} = {value}");
+    }
+
+    fn text(&self) -> String {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        format!(
+            "command = cargo bench --bench steps -- --record\n\
+             machine = {}, {}, {cores} cores\n\
+             date = {}\n{}\n{}",
+            processor(),
+            instructions(),
+            date(),
+            self.values,
+            self.sections
+        )
+    }
+}
+
+/// The fastest run of each, all of them in turn.
+fn fastest(runs: &mut [Run]) -> Vec<f64> {
+    let mut best = vec![f64::INFINITY; runs.len()];
+    for _ in 0..ROUNDS {
+        for (best, (_, run)) in best.iter_mut().zip(runs.iter_mut()) {
+            *best = best.min(run());
+        }
+    }
+    best
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> f64 {
+    let begin = Instant::now();
+    black_box(work());
+    begin.elapsed().as_secs_f64()
+}
+
+/// Two significant digits, as far as they stand before or just behind the point.
+fn two_digits(value: f64) -> String {
+    match value {
+        v if v < 9.95 => format!("{v:.1}"),
+        v if v < 99.5 => format!("{v:.0}"),
+        v => format!("{:.0}", (v / 10.0).round() * 10.0),
+    }
+}
+
+fn pool(threads: usize) -> ThreadPool {
+    ThreadPoolBuilder::new().num_threads(threads).build().expect("threads")
+}
+
+/// Seconds of an iteration of a fit: of many, less those of few.
+struct Iteration<'a> {
+    x: &'a DMatrix<f64>,
+    em: Em,
+    pool: ThreadPool,
+    few: f64,
+    many: f64,
+}
+
+const FEW: usize = 1;
+const MANY: usize = 5;
+
+impl<'a> Iteration<'a> {
+    fn new(
+        x: &'a DMatrix<f64>,
+        start: &GaussianMixture,
+        shape: Covariance,
+        threads: usize,
+    ) -> Self {
+        let em = Em::new(start.component_count())
+            .covariance(shape)
+            .start(Start::Given(start.clone()))
+            .tolerance(0.0);
+        let (few, many) = (f64::INFINITY, f64::INFINITY);
+        Iteration { x, em, pool: pool(threads), few, many }
+    }
+
+    /// The best so far.
+    fn run(&mut self) -> f64 {
+        let fit = |iterations| {
+            let em = self.em.clone().max_iterations(iterations);
+            self.pool.install(|| timed(|| em.fit(self.x).expect("a fit")))
+        };
+        self.few = self.few.min(fit(FEW));
+        self.many = self.many.min(fit(MANY));
+        (self.many - self.few) / (MANY - FEW) as f64
+    }
+}
+
+/// Step after step, on one thread.
+fn ladder(report: &mut Report, (n, d, k): (usize, usize, usize)) -> Result<()> {
+    let (mixture, x) = steps::problem(n, d, k)?;
+    let parts = steps::components(&mixture);
+    let (mixture, x, parts) = (&mixture, &x, parts.as_slice());
+    type Step = fn(&GaussianMixture, &DMatrix<f64>) -> Result<steps::Statistics>;
+    let scalar: [(&str, Step); 5] = [
+        ("0 plain", steps::plain),
+        ("1 loops, nothing allocated", steps::loops),
+        ("2 one pass, no table", steps::one_pass),
+        ("3 triangles", steps::triangles),
+        ("4 whitened sums", steps::whitened),
+    ];
+    let expected = steps::library(mixture, x)?;
+    let mut runs: Vec<Run> = Vec::new();
+    for (name, step) in scalar {
+        let run = move || timed(|| step(mixture, x));
+        runs.push((name.into(), Box::new(run)));
+        check(name, &step(mixture, x)?, &expected);
+    }
+    for (name, by_vectors) in
+        [("5 vectors and tiles", false), ("6 exp by vectors", true)]
+    {
+        let task = move || Blocks { parts, x, rows: 256, by_vectors };
+        runs.push((name.into(), Box::new(move || timed(|| dispatch(task())))));
+        check(name, &dispatch(task()), &expected);
+    }
+    let mut iteration = Iteration::new(x, mixture, Covariance::Full, 1);
+    runs.push(("the library".into(), Box::new(move || iteration.run())));
+    let best = fastest(&mut runs);
+    let size = format!("{} × {d}, K = {k}", thousands(n));
+    report.section(
+        &format!("Steps, {size}"),
+        "one thread                       ms   ns a point    gain",
+    );
+    for (i, ((name, _), seconds)) in runs.iter().zip(&best).enumerate() {
+        let gain = match i {
+            0 => String::new(),
+            _ => format!("{:.2}", best[i - 1] / seconds),
+        };
+        let (ms, ns) = (seconds * 1e3, seconds * 1e9 / n as f64);
+        report.line(format!("{name:<26} {ms:>8.2} {ns:>12.1} {gain:>7}"));
+    }
+    let gain = |from: usize, to: usize| two_digits(best[from] / best[to]);
+    report.value(&format!("loops in {d}"), gain(0, 1));
+    report.value(&format!("vectors in {d}"), gain(4, 5));
+    report.value(&format!("exp in {d}"), gain(5, 6));
+    report.value(&format!("in all in {d}"), gain(0, 7));
+    Ok(())
+}
+
+/// That a step which is timed does what it should.
+fn check(name: &str, found: &steps::Statistics, expected: &steps::Statistics) {
+    let difference = steps::difference(found, expected);
+    assert!(difference < 1e-10, "{name} differs by {difference:e}");
+}
+
+/// Step 6 with blocks of more and more rows.
+fn blocks(report: &mut Report) -> Result<()> {
+    let mut columns = Vec::new();
+    let lengths: Vec<usize> = (3..=17).map(|power| 1 << power).collect();
+    for (n, d, k) in [(400_000, 2, 3), (200_000, 8, 8)] {
+        let (mixture, x) = steps::problem(n, d, k)?;
+        let parts = steps::components(&mixture);
+        let (x, parts) = (&x, parts.as_slice());
+        let mut runs: Vec<Run> = Vec::new();
+        for &rows in &lengths {
+            let task = move || Blocks { parts, x, rows, by_vectors: true };
+            runs.push((String::new(), Box::new(move || timed(|| dispatch(task())))));
+        }
+        let best = fastest(&mut runs);
+        columns.push(best.iter().map(|s| s * 1e9 / n as f64).collect::<Vec<_>>());
+        let at = |rows: usize| best[lengths.iter().position(|l| *l == rows).unwrap()];
+        report.value(
+            &format!("blocks in cache in {d}"),
+            format!("{:.1}", at(1 << 17) / at(256)),
+        );
+    }
+    report
+        .section("Rows in a block", "ns a point        D = 2, K = 3   D = 8, K = 8");
+    for (i, rows) in lengths.iter().enumerate() {
+        let (a, b) = (columns[0][i], columns[1][i]);
+        report.line(format!("{:>7} rows {a:>18.1} {b:>14.1}", thousands(*rows)));
+    }
+    Ok(())
+}
+
+/// The library on more and more threads.
+fn threads(report: &mut Report) -> Result<()> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let counts: Vec<usize> =
+        (0..).map(|i| 1 << i).take_while(|t| *t <= cores).collect();
+    let mut columns = Vec::new();
+    for (n, d, k) in [(1_000_000, 2, 3), (200_000, 8, 8)] {
+        let (mixture, x) = steps::problem(n, d, k)?;
+        let mut runs: Vec<Run> = Vec::new();
+        for &threads in &counts {
+            let mut iteration =
+                Iteration::new(&x, &mixture, Covariance::Full, threads);
+            runs.push((String::new(), Box::new(move || iteration.run())));
+        }
+        columns.push(fastest(&mut runs));
+    }
+    report.section(
+        "Threads",
+        "threads   ms, 1,000,000 × 2, K = 3   ms, 200,000 × 8, K = 8",
+    );
+    for (i, threads) in counts.iter().enumerate() {
+        let (a, b) = (columns[0][i] * 1e3, columns[1][i] * 1e3);
+        report.line(format!("{threads:>7} {a:>26.2} {b:>24.2}"));
+    }
+    let last = counts.len() - 1;
+    report.value("most threads", counts[last]);
+    for (column, d) in columns.iter().zip([2, 8]) {
+        let gain = column[0] / column[last];
+        report.value(&format!("threads in {d}"), format!("{gain:.1}"));
+    }
+    Ok(())
+}
+
+/// What one thread of this machine can do at best.
+fn machine(report: &mut Report) {
+    let peak = Peak(1_000_000);
+    let operations = peak.operations();
+    // Far larger than any cache.
+    let memory = vec![[1.0; LANES]; 1 << 22];
+    let a = DMatrix::from_fn(1000, 1000, |i, j| ((i * 7 + j) % 10) as f64);
+    let mut runs: Vec<Run> = vec![
+        (String::new(), Box::new(|| timed(|| dispatch(Peak(black_box(1_000_000)))))),
+        (String::new(), Box::new(|| timed(|| dispatch(Stream(&memory))))),
+        (String::new(), Box::new(|| timed(|| &a * black_box(&a)))),
+    ];
+    let best = fastest(&mut runs);
+    let bytes = (memory.len() * LANES * 8) as f64;
+    report.section("The machine", "one thread");
+    let (peak, stream) = (operations / best[0] / 1e9, bytes / best[1] / 1e9);
+    report.line(format!("multiply–adds, at best:   GFLOP/s {peak:>8.1}"));
+    report.line(format!("a product of matrices:    GFLOP/s {:>8.1}", 2.0 / best[2]));
+    report.line(format!("reading from memory:         GB/s {stream:>8.1}"));
+    report.line(format!("operations for a byte at both     {:>8.1}", peak / stream));
+}
+
+/// Operations of an E-step for one row, with about 40 for an exponential and what belongs to it.
+fn operations(d: usize, k: usize, shape: Covariance) -> f64 {
+    let (d, k) = (d as f64, k as f64);
+    match shape {
+        Covariance::Diagonal => k * (9.0 * d + 43.0) + 35.0,
+        _ => k * (2.0 * d * d + 7.0 * d + 43.0) + 35.0,
+    }
+}
+
+/// Full and diagonal covariances in more and more dimensions.
+fn shapes(report: &mut Report) -> Result<()> {
+    let k = 8;
+    report.section(
+        "Shapes, K = 8",
+        " one thread        full covariances           diagonal covariances\n \
+         D      ns a point  per byte  GFLOP/s   ns a point  per byte  GFLOP/s",
+    );
+    for d in [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64] {
+        let n = 1_600_000 / d.max(4);
+        let (mixture, x) = steps::problem(n, d, k)?;
+        let shapes = [Covariance::Full, Covariance::Diagonal];
+        let mut runs: Vec<Run> = Vec::new();
+        for shape in shapes {
+            let mut iteration = Iteration::new(&x, &mixture, shape, 1);
+            runs.push((String::new(), Box::new(move || iteration.run())));
+        }
+        let best = fastest(&mut runs);
+        let mut line = format!("{d:>3}");
+        for (seconds, shape) in best.iter().zip(shapes) {
+            let flops = operations(d, k, shape);
+            let ns = seconds * 1e9 / n as f64;
+            let (intensity, rate) = (flops / (8 * d) as f64, flops / ns);
+            let _ = write!(line, " {ns:>14.1} {intensity:>9.1} {rate:>8.1}");
+        }
+        report.line(line);
+        if [1, 2, 8, 64].contains(&d) {
+            let gain = two_digits(best[0] / best[1]);
+            report.value(&format!("diagonal in {d}"), gain);
+        }
+    }
+    Ok(())
+}
+
+fn thousands(n: usize) -> String {
+    match n / 1000 {
+        0 => n.to_string(),
+        more => format!("{},{:03}", thousands(more), n % 1000),
+    }
+}
+
+fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("model name"));
+    let name =
+        line.and_then(|line| line.split_once(':')).map(|(_, name)| name.trim());
+    name.unwrap_or(std::env::consts::ARCH).to_string()
+}
+
+/// Which kind of vectors the kernel has chosen.
+fn instructions() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq")
+        {
+            return "AVX-512";
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            return "AVX2";
+        }
+    }
+    "no wide vectors"
+}
+
+/// Today, as year-month-day (Hinnant, "chrono-compatible low-level date algorithms").
+fn date() -> String {
+    let since =
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let days = since.as_secs() / 86_400 + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * day + 2) / 153; // months since March
+    let day = day - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year + 400 * era + u64::from(month <= 2);
+    format!("{year}-{month:02}-{day:02}")
+}
