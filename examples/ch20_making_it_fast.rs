@@ -6,7 +6,7 @@ use std::f64::consts::{LN_2, LOG2_E, TAU};
 
 use mixtures::math::{Rng, log_sum_exp, rng};
 use mixtures::nalgebra::{DMatrix, DVector};
-use mixtures::plot::{Chart, Colour, Legend, save_row};
+use mixtures::plot::{Chart, Colour, Legend};
 use mixtures::rand::RngExt;
 use mixtures::rand_distr::StandardNormal;
 use mixtures::{GaussianMixture, Moments, Result, e_step};
@@ -216,7 +216,6 @@ impl Sums {
         add_square(r, v, &mut self.second[k * d * d..][..d * d]);
     }
 
-    // ANCHOR: add_half
     /// The same, of the lower triangle of v vᵀ.
     #[inline]
     fn add_half(&mut self, k: usize, r: f64, v: &[f64]) {
@@ -231,7 +230,6 @@ impl Sums {
             terms.for_each(|(t, v_j)| *t += rv * v_j);
         }
     }
-    // ANCHOR_END: add_half
 
     /// The upper triangles from the lower ones.
     fn mirror(&mut self) {
@@ -243,7 +241,6 @@ impl Sums {
         }
     }
 
-    // ANCHOR: way_back
     /// From sums of y = A (x − m) to sums of x − m.
     pub fn unwhiten(&mut self, parts: &[Component]) {
         self.mirror();
@@ -258,7 +255,6 @@ impl Sums {
             t.copy_from_slice(back.as_slice());
         }
     }
-    // ANCHOR_END: way_back
 
     /// From sums about the components' old means.
     pub fn about(self, parts: &[Component]) -> Statistics {
@@ -410,7 +406,15 @@ fn operations(d: usize) -> (usize, usize) {
     (4 * d * d + 7 * d + 3, 2 * d * d + 7 * d + 3)
 }
 
-// ANCHOR: exp
+/// In three passes with a table, and in one pass, with about 40 operations for an exponential.
+fn operations_for_a_byte(d: usize, k: usize) -> (f64, f64) {
+    let (plain, triangles) = operations(d);
+    let flops = |each: usize| (k * (each + 40) + 35) as f64;
+    // x three times, and the table written (which first reads it) and read twice; or x once.
+    let (three, one) = (8 * (3 * d + 4 * k), 8 * d);
+    (flops(plain) / three as f64, flops(triangles) / one as f64)
+}
+
 /// exp x for −708 ≤ x ≤ 0 as the kernel has it, but by so many terms of the series.
 fn exp(x: f64, terms: u64) -> f64 {
     let (high, low) = (0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10);
@@ -420,7 +424,6 @@ fn exp(x: f64, terms: u64) -> f64 {
     let horner = |sum: f64, i: u64| sum.mul_add(t, 1.0 / factorial(i));
     (0..terms).rev().fold(0.0, horner) * 2.0_f64.powi(n as i32)
 }
-// ANCHOR_END: exp
 
 /// (exp x, n) with exp x = 2ⁿ times the first, in units of 2⁻⁶²: in whole numbers, to 2⁻⁵⁷ or better.
 fn exact_exp(x: f64) -> (i128, i32) {
@@ -461,25 +464,26 @@ fn sum_in_parts(values: &[f64], threads: usize) -> f64 {
 }
 // ANCHOR_END: parts
 
-// ANCHOR: recorded
 /// What `cargo bench --bench steps -- --record` has written.
 const RECORDED: &str = include_str!("../benches/recorded/steps.txt");
 
+fn section(name: &str) -> impl Iterator<Item = &'static str> {
+    let heading = format!("# {name}");
+    let lines = RECORDED.lines().skip_while(move |line| *line != heading).skip(1);
+    lines.take_while(|line| !line.starts_with('#'))
+}
+
 /// The numbers that end each line of a section.
-fn recorded(section: &str) -> Vec<Vec<f64>> {
-    let heading = format!("# {section}");
-    let lines = RECORDED.lines().skip_while(|line| *line != heading).skip(1);
+fn recorded(name: &str) -> Vec<Vec<f64>> {
     let numbers = |line: &str| {
         let words = line.split_whitespace().rev();
-        let numbers = words.map_while(|word| word.parse().ok());
-        let mut numbers: Vec<f64> = numbers.collect();
+        let mut numbers: Vec<f64> =
+            words.map_while(|word| word.parse().ok()).collect();
         numbers.reverse();
         numbers
     };
-    let rows = lines.take_while(|line| !line.starts_with('#')).map(numbers);
-    rows.filter(|row| !row.is_empty()).collect()
+    section(name).map(numbers).filter(|row| !row.is_empty()).collect()
 }
-// ANCHOR_END: recorded
 
 fn main() -> Result<()> {
     println!("# The same sums");
@@ -512,8 +516,11 @@ fn main() -> Result<()> {
         println!("{d:>3} {all:>24} {half:>16} {:>7.2}", all as f64 / half as f64);
     }
 
+    let (three, one) = operations_for_a_byte(2, 3);
+    println!("operations for a byte in three passes = {three:.1}");
+    println!("operations for a byte in one pass = {one:.0}");
+
     println!("\n# A component that moves far");
-    // ANCHOR: far
     let start = GaussianMixture::new(
         DVector::from_element(1, 1.0),
         DMatrix::zeros(1, 1),
@@ -528,7 +535,6 @@ fn main() -> Result<()> {
         |found: &Statistics| (found.scatters[0][(0, 0)] / expected - 1.0).abs();
     let one_sweep = error(&whitened(&start, &x)?);
     let repeated = error(&library(&start, &x)?);
-    // ANCHOR_END: far
     println!("relative error of its variance in one sweep = {one_sweep:.0e}");
     println!(
         "the library's, which repeats the sums, below 1e-9: {}",
@@ -536,16 +542,17 @@ fn main() -> Result<()> {
     );
 
     println!("\n# Two orders");
-    // ANCHOR: orders
     let values: Vec<f64> = (0..100_000).map(|_| rng.random_range(0.0..1.0)).collect();
     let sums: Vec<f64> = (1..=8).map(|t| sum_in_parts(&values, t)).collect();
     let different: BTreeSet<u64> = sums.iter().map(|s| s.to_bits()).collect();
-    // ANCHOR_END: orders
-    for (threads, sum) in (1..).zip(&sums).filter(|(t, _)| [1, 2, 3, 8].contains(t)) {
-        println!("in parts for {threads}: {sum:.17}");
+    let ulp = 2.0_f64.powi(sums[0].log2() as i32 - 52);
+    for (threads, sum) in (1..).zip(&sums) {
+        println!(
+            "for {threads}: {sum:.5}, and {:+.0} last places",
+            (sum - sums[0]) / ulp
+        );
     }
     println!("different sums, for one to eight threads = {}", different.len());
-    // ANCHOR: threads
     let (mixture, x) = problem(30_000, 3, 4)?;
     let mut found = BTreeSet::new();
     for threads in [1, 2, 3, 8] {
@@ -553,18 +560,16 @@ fn main() -> Result<()> {
         let sums = pool.install(|| e_step(&mixture, &x, None))?.flatten();
         found.insert(sums.into_iter().map(f64::to_bits).collect::<Vec<_>>());
     }
-    // ANCHOR_END: threads
     println!("different answers of the library on 1, 2, 3 and 8 = {}", found.len());
 
     println!("\n# Single precision");
-    // ANCHOR: single
     let (mixture, x) = problem(100_000, 2, 3)?;
     let log_density = mixture.log_density(&x)?;
     let double: f64 = log_density.iter().sum();
     let single: f32 = log_density.iter().map(|l| *l as f32).sum();
-    // ANCHOR_END: single
     println!("log likelihood = {double:.3}");
     println!("added up in f32 = {single:.3}");
+    println!("gain at which a fit stops = {:.1}", 1e-6 * x.nrows() as f64);
 
     println!("\n# The exponential");
     println!("terms   bound of the remainder   largest error   in last places");
@@ -585,7 +590,7 @@ fn main() -> Result<()> {
         .y_range(1e-21..1e-2)
         .line("what the series leaves out, at most", bounds, Colour::component(1))
         .dots("the kernel's exp with so many terms", found, Colour::component(0))
-        .horizontal(2.0_f64.powi(-53), "half a unit in the last place of 1")
+        .horizontal(2.0_f64.powi(-53), "2^{-53}")
         .save("ch20-exp")?;
 
     figures()
@@ -597,6 +602,62 @@ fn remainder(terms: u64) -> f64 {
     2.0_f64.sqrt() * (1..=terms).map(factor).product::<f64>()
 }
 
+/// One column against another, of what can be drawn on logarithmic axes: a time that drowned in noise
+/// cannot.
+fn pairs(rows: &[Vec<f64>], x: usize, y: usize) -> Vec<(f64, f64)> {
+    let pairs = rows.iter().filter_map(|row| Some((*row.get(x)?, *row.get(y)?)));
+    pairs.filter(|(x, y)| *x > 0.0 && *y > 0.0).collect()
+}
+
 fn figures() -> Result<()> {
-    Ok(())
+    let sizes = ["N×2, K = 3", "N×8, K = 8", "N×32, K = 8"];
+    let mut steps = Chart::new("step", "nanoseconds a point").whole_x().log_y();
+    for (size, label) in sizes.iter().enumerate() {
+        let ns = nanoseconds(size);
+        let points = (0..).map(f64::from).zip(ns).filter(|(_, ns)| *ns > 0.0);
+        let points: Vec<(f64, f64)> = points.collect();
+        let colour = Colour::component(size);
+        steps = steps.line(label, points.clone(), colour).dots("", points, colour);
+    }
+    steps.save("ch20-steps")?;
+
+    let rows = recorded("Rows in a block");
+    let (two, eight) = (pairs(&rows, 0, 1), pairs(&rows, 0, 2));
+    Chart::new("rows in a block", "nanoseconds a point")
+        .log_x()
+        .log_y()
+        .line("N×8, K = 8", eight.clone(), Colour::component(1))
+        .dots("", eight, Colour::component(1))
+        .line("N×2, K = 3", two.clone(), Colour::component(0))
+        .dots("", two, Colour::component(0))
+        .save("ch20-blocks")?;
+
+    let machine: Vec<f64> = recorded("The machine").into_iter().flatten().collect();
+    let (peak, memory) = (machine[0], machine[2]);
+    let roof = [0.5, peak / memory, 200.0].map(|i: f64| (i, peak.min(i * memory)));
+    let shapes = recorded("Shapes, K = 8");
+    let sizes = [(2, 3), (8, 8), (32, 8)].into_iter().enumerate();
+    let plain = sizes.map(|(size, (d, k))| {
+        let flops = (k * (operations(d).0 + 40) + 35) as f64;
+        (operations_for_a_byte(d, k).0, flops / nanoseconds(size)[1])
+    });
+    Chart::new("operations for a byte from memory", "GFLOP/s")
+        .log_x()
+        .log_y()
+        .line("the machine's roof, one thread", roof, Colour::Ink)
+        .dots("full covariances", pairs(&shapes, 2, 3), Colour::component(0))
+        .dots("diagonal covariances", pairs(&shapes, 5, 6), Colour::component(1))
+        .dots("step 1: loops, three passes", plain, Colour::component(2))
+        .legend(Legend::Above)
+        .save("ch20-roofline")
+}
+
+/// Of each step, at one of the three sizes.
+fn nanoseconds(size: usize) -> Vec<f64> {
+    let of_line = |line: &str| -> Vec<f64> {
+        let words = line.split_whitespace().skip(1);
+        words.filter_map(|word| word.parse().ok()).collect()
+    };
+    let rows = section("Step by step").skip(3); // the heading
+    rows.map(of_line).filter_map(|row| row.get(size).copied()).collect()
 }

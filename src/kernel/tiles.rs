@@ -69,6 +69,7 @@ fn whiten_tile<L: Lanes, const I: usize, const J: usize>(
     squared: &mut [Rows],
     (first, n, v, dimension): (usize, usize, usize, usize),
 ) {
+    // ANCHOR: whiten_tile
     // Loops over constants, which the compiler unrolls, so that the sums stay in registers.
     let mut sums = [[L::splat(0.0); J]; I];
     for j in 0..first + I {
@@ -82,6 +83,7 @@ fn whiten_tile<L: Lanes, const I: usize, const J: usize>(
             }
         }
     }
+    // ANCHOR_END: whiten_tile
     let squared: &mut [Rows; J] = (&mut squared[n..][..J]).try_into().unwrap();
     for i in 0..I {
         let y: &mut [Rows; J] =

@@ -18,3 +18,4 @@ mod ch14;
 mod ch15;
 mod ch16;
 mod ch17;
+mod ch20;
