@@ -51,7 +51,7 @@ pub fn components(mixture: &GaussianMixture) -> Vec<Component> {
 }
 
 // ANCHOR: plain_e
-/// The E-step as chapter 4 has it, and the sums of its M-step: every formula as it stands.
+/// The E-step, and the sums that the M-step needs: every formula as it stands.
 pub fn plain(mixture: &GaussianMixture, x: &DMatrix<f64>) -> Result<Statistics> {
     let (n, d, k) = (x.nrows(), x.ncols(), mixture.component_count());
     let mut r = DMatrix::zeros(n, k);

@@ -13,20 +13,21 @@ use mixtures::{Covariance, Em, GaussianMixture, Result, Start};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use kernel::lanes::{LANES, dispatch};
-use vectors::{Blocks, Peak, Stream, Workspace};
+use kernel::vectors::{Blocks, Peak, Stream, Workspace};
 
-/// Three files of the library's own.
+/// Three files of the library's own, and beside them what uses them.
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/kernel"]
 mod kernel {
     pub mod elementary;
     pub mod lanes;
     pub mod tiles;
+    #[path = "../../benches/steps/vectors.rs"]
+    pub mod vectors;
 }
 #[allow(dead_code)]
 #[path = "../../examples/ch20_making_it_fast.rs"]
 mod steps;
-mod vectors;
 
 /// Of what is compared, each is run so often.
 const ROUNDS: usize = 9;
@@ -184,7 +185,9 @@ fn climb((n, d, k): (usize, usize, usize)) -> Result<Vec<f64>> {
         check(name, &step(mixture, x)?, &expected);
     }
     for (name, by_vectors) in BY_VECTORS {
-        let mut workspace = Workspace::new(parts, 256);
+        // As the library has it: a component's residuals in the first cache.
+        let rows = (2048 / d.min(16)).clamp(32, 256);
+        let mut workspace = Workspace::new(parts, rows);
         let mut run = move || {
             dispatch(Blocks { parts, x, workspace: &mut workspace, by_vectors })
         };
@@ -240,7 +243,7 @@ fn check(name: &str, found: &steps::Statistics, expected: &steps::Statistics) {
 /// Step 6 with blocks of more and more rows.
 fn blocks(report: &mut Report) -> Result<()> {
     let mut columns = Vec::new();
-    let lengths: Vec<usize> = (3..=17).map(|power| 1 << power).collect();
+    let lengths: Vec<usize> = (5..=17).map(|power| 1 << power).collect();
     for (n, d, k) in [(400_000, 2, 3), (200_000, 8, 8)] {
         let (mixture, x) = steps::problem(n, d, k)?;
         let parts = steps::components(&mixture);

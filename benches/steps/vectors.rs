@@ -3,12 +3,12 @@
 
 use mixtures::nalgebra::DMatrix;
 
-use super::kernel::elementary;
-use super::kernel::lanes::{LANES, Lanes, Task};
-use super::kernel::tiles::{Rows, square, whiten};
-use super::steps::{Component, Statistics, Sums};
+use super::elementary;
+use super::lanes::{LANES, Lanes, Task};
+use super::tiles::{BAND, Layout, Rows, STRIP, packed, square, whiten};
+use crate::steps::{Component, Statistics, Sums};
 
-/// An E-step over blocks of so many rows, a multiple of eight.
+/// An E-step over blocks.
 pub struct Blocks<'a> {
     pub parts: &'a [Component],
     pub x: &'a DMatrix<f64>,
@@ -17,9 +17,10 @@ pub struct Blocks<'a> {
     pub by_vectors: bool,
 }
 
-/// What a block needs, made beforehand: providing memory is not what is timed.
+/// What a block of so many rows needs, made beforehand: providing memory is not what is timed.
 pub struct Workspace {
     rows: usize,
+    layout: Layout,
     block: Vec<Rows>,
     difference: Vec<Rows>,
     residuals: Vec<Rows>,
@@ -28,15 +29,19 @@ pub struct Workspace {
 }
 
 impl Workspace {
+    /// Rows are a multiple of 32, as strips have them.
     pub fn new(parts: &[Component], rows: usize) -> Self {
         let (d, k) = (parts[0].mean.len(), parts.len());
-        let columns = |count: usize| vec![[0.0; LANES]; count * rows / LANES];
+        let used = rows / LANES;
+        let layout = Layout { used, stride: used + 1 };
+        let columns = |count: usize| vec![[0.0; LANES]; count * layout.stride];
         Workspace {
             rows,
+            layout,
             block: columns(d),
-            difference: columns(d),
+            difference: vec![[0.0; LANES]; d * STRIP],
             residuals: columns(k * d),
-            weighted: columns(d),
+            weighted: columns(BAND),
             shares: columns(k),
         }
     }
@@ -49,61 +54,55 @@ impl Task for Blocks<'_> {
     fn run<L: Lanes>(self) -> Statistics {
         let Blocks { parts, x, workspace, by_vectors } = self;
         let (d, k) = (x.ncols(), parts.len());
-        let Workspace { rows, block, difference, residuals, weighted, shares } =
-            workspace;
-        let rows = *rows;
-        let v = rows / LANES;
-        // By columns, as the tiles have it.
-        let by_columns = |part: &Component| {
-            DMatrix::from_row_slice(d, d, &part.whitener).as_slice().to_vec()
+        let Workspace {
+            rows,
+            layout,
+            block,
+            difference,
+            residuals,
+            weighted,
+            shares,
+        } = workspace;
+        let (rows, layout) = (*rows, *layout);
+        let Layout { used, stride } = layout;
+        let white = |part: &Component| {
+            let by_columns = DMatrix::from_row_slice(d, d, &part.whitener);
+            packed::<L>(by_columns.as_slice(), d)
         };
-        let whiteners: Vec<Vec<f64>> = parts.iter().map(by_columns).collect();
+        let whiteners: Vec<Vec<f64>> = parts.iter().map(white).collect();
         let mut sums = Sums::nothing(d, k);
         for start in (0..x.nrows()).step_by(rows) {
             let filled = rows.min(x.nrows() - start);
-            for (j, column) in block.chunks_exact_mut(v).enumerate() {
+            for (j, column) in block.chunks_exact_mut(stride).enumerate() {
                 let from = &x.as_slice()[j * x.nrows() + start..][..filled];
-                let (to, padding) = column.as_flattened_mut().split_at_mut(filled);
+                let column = column[..used].as_flattened_mut();
+                let (to, padding) = column.split_at_mut(filled);
                 to.copy_from_slice(from);
                 padding.fill(from[filled - 1]);
             }
-            shares.fill([0.0; LANES]);
             for (k, part) in parts.iter().enumerate() {
-                let from = block.chunks_exact(v).zip(&part.mean);
-                for (to, (from, m)) in difference.chunks_exact_mut(v).zip(from) {
-                    for (to, from) in to.iter_mut().zip(from) {
-                        L::load(from).minus(L::splat(*m)).store(to);
-                    }
-                }
-                let y = &mut residuals[k * d * v..][..d * v];
-                let scores = &mut shares[k * v..][..v];
-                whiten::<L>(&whiteners[k], difference, y, scores);
+                let y = &mut residuals[k * d * stride..][..d * stride];
+                let scores = &mut shares[k * stride..][..used];
+                let a = &whiteners[k];
+                whiten::<L>(a, &part.mean, block, y, scores, difference, layout);
                 for score in scores {
                     let half = L::splat(-0.5);
                     half.mul_add(L::load(score), L::splat(part.offset)).store(score);
                 }
             }
-            sums.log_likelihood += share_out::<L>(shares, (k, v, filled), by_vectors);
+            sums.log_likelihood +=
+                share_out::<L>(shares, (k, layout, filled), by_vectors);
             for k in 0..k {
-                let r = &shares[k * v..][..v];
-                let y = &residuals[k * d * v..][..d * v];
+                let r = layout.column(shares, k);
                 let mut count = L::splat(0.0);
                 for r in r {
                     count = count.plus(L::load(r));
                 }
                 sums.counts[k] += L::totals([count])[0];
-                let columns = y.chunks_exact(v).zip(weighted.chunks_exact_mut(v));
-                for (j, (y, weighted)) in columns.enumerate() {
-                    let mut first = L::splat(0.0);
-                    for ((y, to), r) in y.iter().zip(weighted).zip(r) {
-                        let ry = L::load(r).times(L::load(y));
-                        ry.store(to);
-                        first = first.plus(ry);
-                    }
-                    sums.first[k * d + j] += L::totals([first])[0];
-                }
+                let y = &residuals[k * d * stride..][..d * stride];
+                let first = &mut sums.first[k * d..][..d];
                 let second = &mut sums.second[k * d * d..][..d * d];
-                square::<L>(weighted, y, second, v);
+                square::<L>(r, y, first, second, weighted, layout);
             }
         }
         // The tiles' triangle is lower by columns: by rows it is upper.
@@ -121,18 +120,19 @@ impl Task for Blocks<'_> {
 #[inline(always)]
 fn share_out<L: Lanes>(
     shares: &mut [Rows],
-    (k, v, filled): (usize, usize, usize),
+    (k, layout, filled): (usize, Layout, usize),
     by_vectors: bool,
 ) -> f64 {
     let mut total = 0.0;
-    for n in 0..v {
+    let stride = layout.stride;
+    for n in 0..layout.used {
         let mut largest = L::splat(f64::MIN);
         for k in 0..k {
-            largest = L::load(&shares[k * v + n]).max(largest);
+            largest = L::load(&shares[k * stride + n]).max(largest);
         }
         let mut sum = L::splat(0.0);
         for k in 0..k {
-            let share = &mut shares[k * v + n];
+            let share = &mut shares[k * stride + n];
             let shifted = L::load(share).minus(largest);
             let e = match by_vectors {
                 true => elementary::exp(shifted),
@@ -151,7 +151,7 @@ fn share_out<L: Lanes>(
         total += log_density[..inside].iter().sum::<f64>();
         let scale = L::splat(1.0).over(sum);
         for k in 0..k {
-            let share = &mut shares[k * v + n];
+            let share = &mut shares[k * stride + n];
             L::load(share).times(scale).store(share);
             share[inside..].fill(0.0);
         }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::distribution::Gaussian;
 use crate::finite::check_finite;
 use crate::inference::shares::check_columns;
-use crate::kernel::Points;
-use crate::math::{Cholesky, Rng, squared};
+use crate::kernel::{Pass, Points, Score, distances, gather};
+use crate::math::{Cholesky, Rng, Structured, squared};
 use crate::mixture::{Covariance, GaussianMixture};
 use crate::{Error, Result};
 
@@ -84,9 +84,6 @@ impl Start {
         spread: &Cholesky,
         rng: &mut Rng,
     ) -> Result<GaussianMixture> {
-        let white = || -> Vec<DVector<f64>> {
-            (0..points.len()).map(|n| spread.whiten(&points.row(n))).collect()
-        };
         let means: Vec<DVector<f64>> = match self {
             Start::Given(mixture) => {
                 return Ok(mixture.clone().translated(&-&points.origin));
@@ -106,15 +103,14 @@ impl Start {
                 rows.into_iter().map(|n| points.row(n)).collect()
             }
             Start::KMeansPlusPlus => {
-                let rows = plus_plus(k, points, &white(), rng)?;
+                let rows = plus_plus(k, points, &Ruler::of(spread), rng)?;
                 rows.into_iter().map(|n| points.row(n)).collect()
             }
             Start::KMeans => {
-                let white = white();
-                let rows = plus_plus(k, points, &white, rng)?;
-                let seeds = rows.into_iter().map(|n| white[n].clone()).collect();
-                let centres = lloyd(seeds, points, &white);
-                centres.into_iter().map(|c| spread.root().times(&c)).collect()
+                let ruler = Ruler::of(spread);
+                let rows = plus_plus(k, points, &ruler, rng)?;
+                let seeds = rows.into_iter().map(|n| points.row(n)).collect();
+                lloyd(seeds, points, &ruler)?
             }
         };
         let means = DMatrix::from_fn(k, points.dimension(), |k, j| means[k][j]);
@@ -168,77 +164,78 @@ fn random_points(k: usize, points: &Points, rng: &mut Rng) -> Result<Vec<usize>>
     Ok(rows)
 }
 
-/// K rows by k-means++; `white` holds the points in units of the spread.
+/// Measures points from a centre, in units of the spread.
+struct Ruler<'a> {
+    whitener: Structured,
+    unwhitener: &'a Structured,
+}
+
+impl<'a> Ruler<'a> {
+    fn of(spread: &'a Cholesky) -> Self {
+        Ruler { whitener: spread.inverse_root(), unwhitener: spread.root() }
+    }
+
+    /// −½ times the squared distance.
+    fn from(&self, centre: DVector<f64>) -> Score {
+        Score::whitened(0.0, centre, (&self.whitener, self.unwhitener), 1.0)
+    }
+}
+
+/// K rows by k-means++.
 // ANCHOR: plus_plus
 fn plus_plus(
     k: usize,
     points: &Points,
-    white: &[DVector<f64>],
+    ruler: &Ruler,
     rng: &mut Rng,
 ) -> Result<Vec<usize>> {
     let mut rows = Vec::with_capacity(k);
-    let mut distance = vec![1.0; points.len()];
+    let mut nearest = DVector::from_element(points.len(), 1.0);
     while rows.len() < k {
-        let chances = (0..points.len()).map(|n| match points.weight(n) {
+        let chances = nearest.iter().enumerate();
+        let chances = chances.map(|(n, distance)| match points.weight(n) {
             0.0 => 0.0,
-            w => w * distance[n],
+            weight => weight * distance,
         });
         let Ok(lottery) = WeightedIndex::new(chances) else {
             return Err(too_few(k, rows.len(), "different points"));
         };
         let chosen = lottery.sample(rng);
-        for (nearest, y) in distance.iter_mut().zip(white) {
-            let squared = squared_distance(y, &white[chosen]);
-            *nearest = if rows.is_empty() { squared } else { nearest.min(squared) };
-        }
+        let from_it = distances(ruler.from(points.row(chosen)), points)?;
+        nearest = if rows.is_empty() { from_it } else { nearest.inf(&from_it) };
         rows.push(chosen);
     }
     Ok(rows)
 }
 // ANCHOR_END: plus_plus
 
-/// The centres (in units of the spread) that Lloyd's iteration reaches from `centres`: each point
-/// goes to the nearest one, and each centre to the mean of its points, until no point changes its
-/// centre. A centre that loses all points stays where it is.
+/// The centres that Lloyd's iteration reaches from `centres`: each point goes to the nearest one,
+/// and each centre to the mean of its points, until the distances no longer shrink. A centre that
+/// loses all points stays where it is.
 fn lloyd(
     mut centres: Vec<DVector<f64>>,
     points: &Points,
-    white: &[DVector<f64>],
-) -> Vec<DVector<f64>> {
+    ruler: &Ruler,
+) -> Result<Vec<DVector<f64>>> {
     // ANCHOR: lloyd
-    let nearest = |y: &DVector<f64>, centres: &[DVector<f64>]| {
-        let distances = centres.iter().map(|c| squared_distance(y, c)).enumerate();
-        let nearer = |best: (usize, f64), next: (usize, f64)| {
-            if next.1 < best.1 { next } else { best }
-        };
-        distances.reduce(nearer).map_or(0, |(k, _)| k)
-    };
-    let mut labels: Vec<usize> = Vec::new();
+    let mut last = f64::NEG_INFINITY;
     for _ in 0..MOST_ROUNDS {
-        let next: Vec<usize> = white.iter().map(|y| nearest(y, &centres)).collect();
-        if next == labels {
+        let scores: Vec<Score> =
+            centres.iter().map(|centre| ruler.from(centre.clone())).collect();
+        let gathered = gather(&scores, points, Pass::Nearest)?;
+        // −½ of all squared distances
+        if gathered.log_likelihood <= last {
             break;
         }
-        labels = next;
-        let mut sums = vec![(0.0, DVector::zeros(points.dimension())); centres.len()];
-        for (n, (&k, y)) in labels.iter().zip(white).enumerate() {
-            let w = points.weight(n);
-            sums[k].0 += w;
-            sums[k].1.axpy(w, y, 1.0);
-        }
-        for (centre, (count, sum)) in centres.iter_mut().zip(sums) {
-            if count > 0.0 {
-                *centre = sum / count;
+        last = gathered.log_likelihood;
+        for (centre, sums) in centres.iter_mut().zip(&gathered.sums) {
+            if sums.count > 0.0 {
+                *centre += ruler.unwhitener.times(&(&sums.first / sums.count));
             }
         }
     }
     // ANCHOR_END: lloyd
-    centres
-}
-
-/// ‖a − b‖², without a vector to hold the difference.
-fn squared_distance(a: &DVector<f64>, b: &DVector<f64>) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+    Ok(centres)
 }
 
 fn too_few(components: usize, found: usize, what: &str) -> Error {

@@ -1,56 +1,84 @@
 //! What the scores make of some rows: whitened residuals, responsibilities, log densities. All
-//! arrays are by columns, each of as many vectors of eight rows as a block has.
+//! arrays are by columns, in one [`Layout`].
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::math::Structured;
 use crate::{Error, Result};
 
 use super::elementary::{exp, ln};
 use super::lanes::{LANES, Lanes};
-use super::tiles::{Rows, whiten};
+use super::tiles::{BAND, Layout, Rows, STRIP, packed, whiten};
 use super::{Points, Score, Tails};
 
-/// A block's residuals fit into this many numbers, so that they are still in cache when they are
-/// read again.
-const CACHE: usize = 1 << 17;
+/// A block's residuals fit into this many numbers, so that they are still in the second cache when
+/// they are read again.
+const SECOND_CACHE: usize = 1 << 16;
+
+/// And one component's into this many, or at least the columns that are multiplied at a time, so that
+/// they stay in the first.
+const FIRST_CACHE: usize = 1 << 11;
 
 /// The most and the fewest rows of a block.
 const MOST: usize = 256;
-const FEWEST: usize = 32;
+const FEWEST: usize = STRIP * LANES;
 
 /// Up to [`Block::capacity`] rows at a time, one block after the other.
 pub(crate) struct Block {
     capacity: usize,
+    pub(super) layout: Layout,
     /// Which of the points: `start` up to `start + rows`. What lies behind them in the arrays repeats the
     /// last row, with weight zero.
     pub start: usize,
     pub rows: usize,
+    /// The dense whiteners A, [`packed`].
+    whiteners: Vec<Vec<f64>>,
     /// x − origin: D columns.
-    x: Vec<Rows>,
-    /// x − m of the component at hand: D columns (none if every A is diagonal).
+    pub(super) x: Vec<Rows>,
+    /// x − m of the component at hand: D columns of a strip.
     difference: Vec<Rows>,
+    /// Some columns of residuals times shares.
+    pub(super) weighted: Vec<Rows>,
     /// For each component the residuals A (x − m): K·D columns (none if A is diagonal: they cost
     /// less than the memory).
-    residuals: Vec<Rows>,
+    pub(super) residuals: Vec<Rows>,
     /// The scores, then the responsibilities times the weights: K columns.
-    shares: Vec<Rows>,
+    pub(super) shares: Vec<Rows>,
     /// ln Σₖ exp scoreₖ; 0 for a row without weight.
     log_density: Vec<Rows>,
     weights: Vec<Rows>,
 }
 
 impl Block {
-    pub fn new(scores: &[Score]) -> Self {
+    /// For vectors of this kind.
+    #[inline(always)]
+    pub fn new<L: Lanes>(scores: &[Score]) -> Self {
         let (k, d) = (scores.len(), scores[0].mean.len());
-        let dense = scores.iter().filter(|s| !s.whitener.is_diagonal()).count();
-        let fits = CACHE / (dense * d).max(1);
-        let capacity = fits.clamp(FEWEST, MOST).next_multiple_of(LANES);
-        let columns = |count: usize| vec![[0.0; LANES]; count * capacity / LANES];
+        let whiteners: Vec<Vec<f64>> = scores
+            .iter()
+            .map(|score| match &score.whitener {
+                Structured::Dense(a) => packed::<L>(a.as_slice(), d),
+                Structured::Diagonal { .. } => vec![],
+            })
+            .collect();
+        let dense = whiteners.iter().filter(|a| !a.is_empty()).count();
+        let capacity = if dense > 0 {
+            let fits = (SECOND_CACHE / (dense * d)).min(FIRST_CACHE / d.min(BAND));
+            fits.clamp(FEWEST, MOST) / FEWEST * FEWEST
+        } else {
+            MOST
+        };
+        let layout = Layout { used: 0, stride: capacity / LANES + 1 };
+        let columns = |count: usize| vec![[0.0; LANES]; count * layout.stride];
         Block {
             capacity,
+            layout,
             start: 0,
             rows: 0,
+            whiteners,
             x: columns(d),
-            difference: columns(if dense > 0 { d } else { 0 }),
+            difference: vec![[0.0; LANES]; d * STRIP],
+            weighted: columns(if dense > 0 { BAND } else { 0 }),
             residuals: columns(if dense > 0 { k * d } else { 0 }),
             shares: columns(k),
             log_density: columns(1),
@@ -63,29 +91,24 @@ impl Block {
         self.capacity
     }
 
-    /// Vectors to a column.
-    fn vectors(&self) -> usize {
-        self.capacity / LANES
-    }
-
     /// Loads the points from `start` to `end`, as many as fit.
     pub fn load(&mut self, points: &Points, start: usize, end: usize) {
         (self.start, self.rows) = (start, self.capacity.min(end - start));
-        let columns = self.x.as_flattened_mut().chunks_exact_mut(self.capacity);
+        self.layout.used = self.rows.div_ceil(FEWEST) * STRIP;
+        let (rows, used) = (self.rows, self.layout.used);
+        let columns = self.x.chunks_exact_mut(self.layout.stride);
         for ((to, from), origin) in
             columns.zip(points.x.column_iter()).zip(&points.origin)
         {
-            let from = &from.as_slice()[start..start + self.rows];
-            let (to, padding) = to.split_at_mut(self.rows);
+            let from = &from.as_slice()[start..start + rows];
+            let (to, padding) = to[..used].as_flattened_mut().split_at_mut(rows);
             to.iter_mut().zip(from).for_each(|(to, x)| *to = x - origin);
-            padding.fill(from[self.rows - 1] - origin);
+            padding.fill(from[rows - 1] - origin);
         }
-        let (weights, padding) =
-            self.weights.as_flattened_mut().split_at_mut(self.rows);
+        let weights = self.weights[..used].as_flattened_mut();
+        let (weights, padding) = weights.split_at_mut(rows);
         match &points.weights {
-            Some(w) => {
-                weights.copy_from_slice(&w.as_slice()[start..start + self.rows]);
-            }
+            Some(w) => weights.copy_from_slice(&w.as_slice()[start..start + rows]),
             None => weights.fill(1.0),
         }
         padding.fill(0.0);
@@ -100,24 +123,55 @@ impl Block {
         self.normalise::<L>(scores.len());
     }
 
+    /// The same with each row's share undivided, to the component that scores highest, and with
+    /// that score in the log density's place.
+    #[inline(always)]
+    pub fn assign<L: Lanes>(&mut self, scores: &[Score]) {
+        for (k, score) in scores.iter().enumerate() {
+            self.score::<L>(k, score);
+        }
+        let Layout { used, stride } = self.layout;
+        let zero = L::splat(0.0);
+        for n in 0..used {
+            let largest = self.largest::<L>(n, scores.len());
+            let mut left = L::load(&self.weights[n]);
+            for k in 0..scores.len() {
+                let share = &mut self.shares[k * stride + n];
+                let taken = L::load(share).if_below(largest, zero, left);
+                left = left.minus(taken);
+                taken.store(share);
+            }
+            largest.store(&mut self.log_density[n]);
+        }
+    }
+
+    /// The highest score of each row; finite, even if all are −∞.
+    #[inline(always)]
+    fn largest<L: Lanes>(&self, n: usize, k: usize) -> L {
+        (0..k).fold(L::splat(f64::MIN), |largest, k| {
+            L::load(&self.shares[k * self.layout.stride + n]).max(largest)
+        })
+    }
+
     #[inline(always)]
     fn score<L: Lanes>(&mut self, k: usize, score: &Score) {
-        let (v, d) = (self.vectors(), score.mean.len());
-        let values = &mut self.shares[k * v..][..v];
-        values.fill([0.0; LANES]);
+        let Layout { used, stride } = self.layout;
+        let d = score.mean.len();
+        let values = &mut self.shares[k * stride..][..used];
         match &score.whitener {
-            Structured::Dense(a) => {
-                let columns = self.difference.chunks_exact_mut(v);
-                let columns = columns.zip(self.x.chunks_exact(v));
-                for ((difference, x), m) in columns.zip(&score.mean) {
-                    subtract::<L>(x, *m, difference);
-                }
-                let y = &mut self.residuals[k * d * v..][..d * v];
-                whiten::<L>(a.as_slice(), &self.difference, y, values);
-            }
+            Structured::Dense(_) => whiten::<L>(
+                &self.whiteners[k],
+                score.mean.as_slice(),
+                &self.x,
+                &mut self.residuals[k * d * stride..][..d * stride],
+                values,
+                &mut self.difference,
+                self.layout,
+            ),
             Structured::Diagonal { diagonal, .. } => match score.tails {
                 Tails::Each(nu) => {
-                    let columns = self.x.chunks_exact(v);
+                    values.fill([0.0; LANES]);
+                    let columns = self.x.chunks_exact(stride);
                     for ((x, m), a) in columns.zip(&score.mean).zip(diagonal) {
                         let rows = values.as_flattened_mut().iter_mut();
                         for (sum, x) in rows.zip(x.as_flattened()) {
@@ -132,7 +186,8 @@ impl Block {
                         for j in 0..d {
                             let (m, a) =
                                 (L::splat(score.mean[j]), L::splat(diagonal[j]));
-                            let y = L::load(&self.x[j * v + n]).minus(m).times(a);
+                            let x = L::load(&self.x[j * stride + n]);
+                            let y = x.minus(m).times(a);
                             sum = y.mul_add(y, sum);
                         }
                         sum.store(square);
@@ -141,7 +196,6 @@ impl Block {
             },
         }
         let offset = score.offset;
-        let values = &mut self.shares[k * v..][..v];
         match score.tails {
             Tails::Gaussian => {
                 let (offset, half) = (L::splat(offset), L::splat(-0.5));
@@ -162,18 +216,14 @@ impl Block {
     /// log density −∞: callers check.
     #[inline(always)]
     fn normalise<L: Lanes>(&mut self, k: usize) {
-        let v = self.vectors();
+        let Layout { used, stride } = self.layout;
         let smallest = L::splat(f64::from_bits(1)); // above zero
         let zero = L::splat(0.0);
-        for n in 0..v {
-            // Finite, so that −∞ less the largest is −∞.
-            let mut largest = L::splat(f64::MIN);
-            for k in 0..k {
-                largest = L::load(&self.shares[k * v + n]).max(largest);
-            }
+        for n in 0..used {
+            let largest = self.largest::<L>(n, k); // finite: −∞ less it is −∞
             let mut sum = zero;
             for k in 0..k {
-                let share = &mut self.shares[k * v + n];
+                let share = &mut self.shares[k * stride + n];
                 let e = exp(L::load(share).minus(largest));
                 sum = sum.plus(e);
                 e.store(share);
@@ -181,7 +231,7 @@ impl Block {
             let weight = L::load(&self.weights[n]);
             let scale = weight.over(sum);
             for k in 0..k {
-                let share = &mut self.shares[k * v + n];
+                let share = &mut self.shares[k * stride + n];
                 let weighted = L::load(share).times(scale);
                 weight.if_below(smallest, zero, weighted).store(share);
             }
@@ -195,28 +245,16 @@ impl Block {
 
     /// Component k's share of each row, times the row's weight.
     pub fn shares(&self, k: usize) -> &[Rows] {
-        let v = self.vectors();
-        &self.shares[k * v..][..v]
-    }
-
-    /// Component k's residuals A (x − m), D columns, if A is not diagonal.
-    pub fn residuals(&self, k: usize, d: usize) -> &[Rows] {
-        let v = self.vectors();
-        &self.residuals[k * d * v..][..d * v]
-    }
-
-    /// x − origin, D columns.
-    pub fn x(&self) -> &[Rows] {
-        &self.x
+        self.layout.column(&self.shares, k)
     }
 
     /// Of each row, 0 for one without weight.
     pub fn log_density(&self) -> &[Rows] {
-        &self.log_density
+        self.layout.column(&self.log_density, 0)
     }
 
     pub fn weights(&self) -> &[Rows] {
-        &self.weights
+        self.layout.column(&self.weights, 0)
     }
 
     /// The first row that no component reaches.
@@ -229,11 +267,29 @@ impl Block {
     }
 }
 
-/// x − m.
-#[inline(always)]
-pub(crate) fn subtract<L: Lanes>(x: &[Rows], m: f64, to: &mut [Rows]) {
-    let m = L::splat(m);
-    for (to, x) in to.iter_mut().zip(x) {
-        L::load(x).minus(m).store(to);
+/// A block for each thread at work, made when there is none to take over: a new one for every leaf
+/// would cost more than the small leaves themselves.
+pub(crate) struct Blocks<'a> {
+    pub scores: &'a [Score],
+    idle: Mutex<Vec<Block>>,
+}
+
+impl<'a> Blocks<'a> {
+    pub fn new(scores: &'a [Score]) -> Self {
+        Blocks { scores, idle: Mutex::new(vec![]) }
+    }
+
+    #[inline(always)]
+    pub fn take<L: Lanes>(&self) -> Block {
+        let idle = self.idle().pop();
+        idle.unwrap_or_else(|| Block::new::<L>(self.scores))
+    }
+
+    pub fn put_back(&self, block: Block) {
+        self.idle().push(block);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Block>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

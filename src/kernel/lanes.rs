@@ -327,7 +327,7 @@ mod x86 {
     }
 
     impl Lanes for Avx2 {
-        const TILE: (usize, usize) = (2, 3);
+        const TILE: (usize, usize) = (2, 2);
 
         #[inline(always)]
         fn splat(v: f64) -> Self {

@@ -3,27 +3,29 @@
 
 mod block;
 mod elementary;
+mod gather;
 mod lanes;
 mod points;
 mod read;
 mod score;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod tiles;
 
-pub(crate) use block::{Block, subtract};
-pub(crate) use lanes::{LANES, Lanes, Task, dispatch};
+use block::{Block, Blocks};
+pub(crate) use gather::{Pass, gather};
 pub(crate) use points::Points;
-pub(crate) use read::{log_densities, most_probable, responsibilities};
+pub(crate) use read::{distances, log_densities, most_probable, responsibilities};
 pub(crate) use score::{Score, Tails};
-pub(crate) use tiles::{Rows, square};
+pub(crate) use sums::Sums;
 
 /// Rows to a leaf of the tree along which sums are added up: what one thread does in one go.
-pub(crate) const LEAF: usize = 2048;
+const LEAF: usize = 2048;
 
 /// How many leaves make up work enough to hand to another thread: some tenths of a
 /// millisecond, where handing over takes some hundredths.
-pub(crate) fn grain(scores: &[Score]) -> usize {
+fn grain(scores: &[Score]) -> usize {
     let of_point = |score: &Score| {
         let d = score.mean.len();
         8 + if score.whitener.is_diagonal() { d } else { d * d }

@@ -1,5 +1,6 @@
 use nalgebra::{DMatrixView, DVector, DVectorView};
 
+use super::{Pass, Score, gather};
 use crate::finite::check_finite;
 use crate::stats::Moments;
 use crate::{Error, Result};
@@ -68,17 +69,10 @@ impl<'a> Points<'a> {
     /// Count, mean and scatter of all points (or only its diagonal), in coordinates relative to
     /// the origin.
     pub fn moments(&self, diagonal: bool) -> Result<Moments> {
+        let unit = Score::unit(self.dimension(), diagonal);
+        let sums = gather(&[unit], self, Pass::Whitened)?.sums.swap_remove(0);
         let origin = DVector::zeros(self.dimension());
-        let mut moments = if diagonal {
-            Moments::diagonal_about(origin)
-        } else {
-            Moments::about(origin)
-        };
-        for n in 0..self.len() {
-            let row = self.row(n).transpose();
-            moments.push(row.as_view(), self.weight(n))?;
-        }
-        Ok(moments)
+        Ok(Moments::from_parts(sums.count, origin, &sums.first, sums.second))
     }
 }
 

@@ -6,12 +6,12 @@ use nalgebra::{DMatrix, DMatrixView, DVector};
 use rayon::prelude::*;
 
 use super::lanes::{Lanes, Task, dispatch};
-use super::{Block, LEAF, Points, Score, grain};
+use super::{Block, Blocks, LEAF, Points, Score, grain};
 use crate::Result;
 
 /// Calls `read` with each block of a leaf.
 struct Reading<'a, F> {
-    scores: &'a [Score],
+    blocks: &'a Blocks<'a>,
     points: &'a Points<'a>,
     rows: Range<usize>,
     read: F,
@@ -22,12 +22,13 @@ impl<F: FnMut(&Block) -> Result<()>> Task for Reading<'_, F> {
 
     #[inline(always)]
     fn run<L: Lanes>(mut self) -> Result<()> {
-        let mut block = Block::new(self.scores);
+        let mut block = self.blocks.take::<L>();
         for start in self.rows.clone().step_by(block.capacity()) {
             block.load(self.points, start, self.rows.end);
-            block.evaluate::<L>(self.scores);
+            block.evaluate::<L>(self.blocks.scores);
             (self.read)(&block)?;
         }
+        self.blocks.put_back(block);
         Ok(())
     }
 }
@@ -35,13 +36,10 @@ impl<F: FnMut(&Block) -> Result<()>> Task for Reading<'_, F> {
 /// What `read` adds to a vector for each block of the rows of `x`, leaf by leaf.
 fn map_leaves<T: Send>(
     scores: &[Score],
-    x: DMatrixView<'_, f64>,
+    points: &Points,
     read: impl Fn(&Block, &mut Vec<T>) -> Result<()> + Sync,
 ) -> Result<Vec<Vec<T>>> {
-    let points = Points::new(x, None)?;
-    let d = scores[0].mean.len();
-    points.expect_dimension(d)?;
-    let points = points.about(DVector::zeros(d));
+    let blocks = Blocks::new(scores);
     (0..points.len().div_ceil(LEAF))
         .into_par_iter()
         .with_min_len(grain(scores))
@@ -49,7 +47,7 @@ fn map_leaves<T: Send>(
             let rows = leaf * LEAF..points.len().min((leaf + 1) * LEAF);
             let mut found = Vec::new();
             let read = |block: &Block| read(block, &mut found);
-            dispatch(Reading { scores, points: &points, rows, read })?;
+            dispatch(Reading { blocks: &blocks, points, rows, read })?;
             Ok(found)
         })
         .collect::<Vec<_>>() // in order, so that the first fault is always the same one
@@ -57,16 +55,33 @@ fn map_leaves<T: Send>(
         .collect()
 }
 
+/// The rows of `x`, checked, in the coordinates of the scores.
+fn rows<'a>(scores: &[Score], x: DMatrixView<'a, f64>) -> Result<Points<'a>> {
+    let d = scores[0].mean.len();
+    let points = Points::new(x, None)?;
+    points.expect_dimension(d)?;
+    Ok(points.about(DVector::zeros(d)))
+}
+
 /// ln Σₖ exp scoreₖ(xₙ) for every row of `x`.
 pub(crate) fn log_densities(
     scores: &[Score],
     x: DMatrixView<'_, f64>,
 ) -> Result<DVector<f64>> {
-    let leaves = map_leaves(scores, x, |block, found: &mut Vec<f64>| {
+    log_densities_of(scores, &rows(scores, x)?)
+}
+
+fn log_densities_of(scores: &[Score], points: &Points) -> Result<DVector<f64>> {
+    let leaves = map_leaves(scores, points, |block, found: &mut Vec<f64>| {
         found.extend(&block.log_density().as_flattened()[..block.rows]);
         Ok(())
     })?;
     Ok(DVector::from_vec(leaves.concat()))
+}
+
+/// ‖A (x − m)‖² for every point (0 for one without weight), of a score with offset 0.
+pub(crate) fn distances(score: Score, points: &Points) -> Result<DVector<f64>> {
+    Ok(log_densities_of(&[score], points)? * -2.0)
 }
 
 /// r, N×K: each row's share of exp score. Rows sum to 1.
@@ -75,7 +90,7 @@ pub(crate) fn responsibilities(
     x: DMatrixView<'_, f64>,
 ) -> Result<DMatrix<f64>> {
     let k = scores.len();
-    let leaves = map_leaves(scores, x, |block, found| {
+    let leaves = map_leaves(scores, &rows(scores, x)?, |block, found| {
         block.check_reach()?;
         let columns =
             (0..k).flat_map(|k| &block.shares(k).as_flattened()[..block.rows]);

@@ -1,4 +1,4 @@
-use nalgebra::DVector;
+use nalgebra::{DMatrix, DVector};
 
 use crate::math::{Cholesky, Structured};
 
@@ -57,6 +57,15 @@ impl Score {
             unwhitener: l.scaled(1.0 / scale),
             tails: Tails::Gaussian,
         }
+    }
+
+    /// With m = 0 and A = I: by itself it claims every point as it is.
+    pub fn unit(dimension: usize, diagonal: bool) -> Self {
+        let ones = DVector::from_element(dimension, 1.0);
+        let identity: Structured =
+            if diagonal { ones.into() } else { DMatrix::from_diagonal(&ones).into() };
+        let mean = DVector::zeros(dimension);
+        Score::whitened(0.0, mean, (&identity, &identity), 1.0)
     }
 
     /// The same with other tails.

@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 
 use super::lanes::{LANES, Lanes, Task, dispatch, everywhere};
-use super::tiles::{Rows, square, whiten};
+use super::tiles::{BAND, Layout, Rows, STRIP, packed, square, whiten};
 use crate::math::{Rng, rng};
 
 fn columns(d: usize, v: usize, rng: &mut Rng) -> Vec<Rows> {
@@ -13,65 +13,84 @@ fn columns(d: usize, v: usize, rng: &mut Rng) -> Vec<Rows> {
 }
 
 /// As a matrix, a row of the data a row.
-fn matrix(columns: &[Rows], d: usize) -> DMatrix<f64> {
-    let flat = columns.as_flattened();
-    DMatrix::from_column_slice(flat.len() / d, d, flat)
+fn matrix(columns: &[Rows], layout: Layout) -> DMatrix<f64> {
+    let columns: Vec<&[f64]> = columns
+        .chunks_exact(layout.stride)
+        .map(|column| column[..layout.used].as_flattened())
+        .collect();
+    DMatrix::from_fn(columns[0].len(), columns.len(), |i, j| columns[j][i])
 }
 
 struct Products<'a> {
     a: &'a DMatrix<f64>,
-    difference: &'a [Rows],
-    weighted: &'a [Rows],
-    v: usize,
+    mean: &'a [f64],
+    x: &'a [Rows],
+    shares: &'a [Rows],
+    layout: Layout,
 }
 
 impl Task for Products<'_> {
-    /// y, ‖y‖² and Σ wyᵢ yⱼ.
-    type Output = (Vec<Rows>, Vec<Rows>, DMatrix<f64>);
+    /// y, ‖y‖², Σ r y and Σ r yᵢ yⱼ.
+    type Output = (DMatrix<f64>, DMatrix<f64>, Vec<f64>, DMatrix<f64>);
 
     #[inline(always)]
     fn run<L: Lanes>(self) -> Self::Output {
-        let d = self.a.nrows();
-        let mut y = vec![[0.0; LANES]; d * self.v];
-        let mut squared = vec![[0.0; LANES]; self.v];
-        whiten::<L>(self.a.as_slice(), self.difference, &mut y, &mut squared);
-        let mut products = DMatrix::zeros(d, d);
-        square::<L>(self.weighted, &y, products.as_mut_slice(), self.v);
-        products.fill_upper_triangle(0.0, 1);
-        (y, squared, products)
+        let Products { a, mean, x, shares, layout } = self;
+        let d = mean.len();
+        let columns = |count: usize| vec![[f64::NAN; LANES]; count];
+        let (mut y, mut squared) =
+            (columns(d * layout.stride), columns(layout.stride));
+        let mut scratch = columns(d.max(BAND) * layout.stride.max(STRIP));
+        let a = packed::<L>(a.as_slice(), d);
+        let values = &mut squared[..layout.used];
+        whiten::<L>(&a, mean, x, &mut y, values, &mut scratch, layout);
+        let (mut first, mut second) = (vec![0.0; d], DMatrix::zeros(d, d));
+        let products = second.as_mut_slice();
+        square::<L>(shares, &y, &mut first, products, &mut scratch, layout);
+        second.fill_upper_triangle(0.0, 1);
+        (matrix(&y, layout), matrix(&squared, layout), first, second)
     }
 }
 
 #[test]
 fn tiles_are_products_of_matrices() {
     let mut rng = rng(31);
-    for d in [1, 2, 3, 4, 5, 7, 8, 11, 16] {
-        for v in [1, 2, 3, 4, 5, 9] {
+    for d in [1, 2, 3, 4, 5, 7, 8, 11, 16, 17, 31, 33] {
+        for used in [4, 8, 12, 20] {
+            let layout = Layout { used, stride: used + 1 };
             let mut a = DMatrix::from_fn(d, d, |_, _| rng.sample(StandardNormal));
             a.fill_upper_triangle(0.0, 1);
-            let difference = columns(d, v, &mut rng);
-            let weighted = columns(d, v, &mut rng);
-            let task = || Products {
-                a: &a,
-                difference: &difference,
-                weighted: &weighted,
-                v,
+            let mean: Vec<f64> = (0..d).map(|_| rng.sample(StandardNormal)).collect();
+            let x = columns(d, layout.stride, &mut rng);
+            let shares = columns(1, layout.stride, &mut rng);
+            let (mean, x, shares) = (&mean, &x, &shares);
+            let task = || Products { a: &a, mean, x, shares, layout };
+            let found = dispatch(task());
+            let (y, squared, first, second) = &found;
+            let near = |found: &DMatrix<f64>, expected: &DMatrix<f64>| {
+                (found - expected).amax() < 1e-12 * (1.0 + expected.amax())
             };
-            let (y, squared, products) = dispatch(task());
-            let expected = matrix(&difference, d) * a.transpose();
-            assert!(
-                (matrix(&y, d) - &expected).amax() < 1e-13 * (1.0 + expected.amax())
-            );
-            let lengths = DVector::from_iterator(
-                expected.nrows(),
-                expected.row_iter().map(|row| row.norm_squared()),
-            );
-            assert!((matrix(&squared, 1) - lengths).amax() < 1e-12 * d as f64);
-            let mut plain = matrix(&weighted, d).transpose() * matrix(&y, d);
+            let mut residuals = matrix(x, layout);
+            for mut row in residuals.row_iter_mut() {
+                row -= DVector::from_column_slice(mean).transpose();
+            }
+            let expected = residuals * a.transpose();
+            assert!(near(y, &expected));
+            let lengths = DMatrix::from_fn(expected.nrows(), 1, |n, _| {
+                expected.row(n).norm_squared()
+            });
+            assert!(near(squared, &lengths));
+            let shares = matrix(shares, layout);
+            let sums = expected.transpose() * &shares;
+            assert!(near(&DMatrix::from_column_slice(d, 1, first), &sums));
+            let mut weighted = expected.clone();
+            for (n, mut row) in weighted.row_iter_mut().enumerate() {
+                row *= shares[n];
+            }
+            let mut plain = weighted.transpose() * &expected;
             plain.fill_upper_triangle(0.0, 1);
-            assert!((&products - &plain).amax() < 1e-12 * (1.0 + plain.amax()));
+            assert!(near(second, &plain));
             // To the last bit, whatever the processor has.
-            let found = (y, squared, products);
             assert!(everywhere(task).into_iter().all(|other| other == found));
         }
     }

@@ -1,34 +1,48 @@
 //! The two products of matrices in an E-step, in tiles that stay in registers: whitening the
 //! residuals of some rows, and adding up their squares.
 //!
-//! Columns are of `v` vectors of eight rows. Tiles change the order in which numbers are visited, and
-//! not the order in which any one number is added up.
+//! Rows of the data lie eight to a vector, so that each product is of whole vectors: of entries of A with
+//! residuals, or of residuals with one another. A tile reads a few vectors of each and multiplies each
+//! with each. Tiles change the order in which numbers are visited, and not the order in which any one
+//! number is added up.
 
 use super::lanes::{LANES, Lanes};
 
 /// Eight rows of a column.
 pub(crate) type Rows = [f64; LANES];
 
-/// Calls `$f::<L, I, J>` for constants I ≤ 4 and J ≤ 4 that are known only when it runs.
+/// How many vectors a strip of rows has: all that is read again while it is whitened stays in the
+/// nearest cache. A block is of whole strips.
+pub(super) const STRIP: usize = 4;
+
+/// As many columns, twice, as stay in the nearest cache while they are multiplied with one another.
+pub(crate) const BAND: usize = 16;
+
+/// Columns of some vectors each, one after the other. Only the first `used` of each column's
+/// `stride` vectors hold rows. With an odd stride the columns do not compete for the same places in the
+/// cache.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layout {
+    pub used: usize,
+    pub stride: usize,
+}
+
+impl Layout {
+    /// Column j of some.
+    #[inline(always)]
+    pub fn column(self, columns: &[Rows], j: usize) -> &[Rows] {
+        &columns[j * self.stride..][..self.used]
+    }
+}
+
+/// Calls `$f::<L, I, …>` for a constant I ≤ 4 that is known only when it runs.
 macro_rules! sized {
-    ($f:ident, $i:expr, $j:expr, $arguments:tt) => {
-        match ($i, $j) {
-            (4, 4) => $f::<L, 4, 4> $arguments,
-            (4, 3) => $f::<L, 4, 3> $arguments,
-            (4, 2) => $f::<L, 4, 2> $arguments,
-            (4, 1) => $f::<L, 4, 1> $arguments,
-            (3, 4) => $f::<L, 3, 4> $arguments,
-            (3, 3) => $f::<L, 3, 3> $arguments,
-            (3, 2) => $f::<L, 3, 2> $arguments,
-            (3, 1) => $f::<L, 3, 1> $arguments,
-            (2, 4) => $f::<L, 2, 4> $arguments,
-            (2, 3) => $f::<L, 2, 3> $arguments,
-            (2, 2) => $f::<L, 2, 2> $arguments,
-            (2, 1) => $f::<L, 2, 1> $arguments,
-            (1, 4) => $f::<L, 1, 4> $arguments,
-            (1, 3) => $f::<L, 1, 3> $arguments,
-            (1, 2) => $f::<L, 1, 2> $arguments,
-            _ => $f::<L, 1, 1> $arguments,
+    ($i:expr, $f:ident::<L $(, $more:tt)*> $arguments:tt) => {
+        match $i {
+            4 => $f::<L, 4 $(, $more)*> $arguments,
+            3 => $f::<L, 3 $(, $more)*> $arguments,
+            2 => $f::<L, 2 $(, $more)*> $arguments,
+            _ => $f::<L, 1 $(, $more)*> $arguments,
         }
     };
 }
@@ -39,111 +53,210 @@ fn tiles(length: usize, tile: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..length).step_by(tile).map(move |at| (at, tile.min(length - at)))
 }
 
-/// y = A d for each row, where A (D×D, by columns) is lower triangular and `d` and `y` are D columns
-/// each; and ‖y‖², added to `squared`.
+/// The lower triangle of A (D×D, by columns) in the order in which tiles read it: rows in tiles, in each
+/// tile by columns.
+pub(super) fn packed<L: Lanes>(a: &[f64], dimension: usize) -> Vec<f64> {
+    let mut packed = Vec::with_capacity(dimension * (dimension + 4) / 2);
+    for (first, height) in tiles(dimension, L::TILE.0) {
+        for j in 0..first + height {
+            packed.extend_from_slice(&a[j * dimension + first..][..height]);
+        }
+    }
+    packed
+}
+
+/// y = A (x − m) for each row, where `a` is [`packed`] and `x` and `y` are D columns each; and
+/// ‖y‖² into `squared`. `scratch` has room for D strips.
 #[inline(always)]
-pub(crate) fn whiten<L: Lanes>(
+pub(super) fn whiten<L: Lanes>(
     a: &[f64],
-    d: &[Rows],
+    mean: &[f64],
+    x: &[Rows],
     y: &mut [Rows],
     squared: &mut [Rows],
+    scratch: &mut [Rows],
+    layout: Layout,
 ) {
-    let v = squared.len();
-    let dimension = d.len() / v;
-    let (rows, columns) = L::TILE;
-    for (i, height) in tiles(dimension, rows) {
-        for (n, width) in tiles(v, columns) {
-            let at = (i, n, v, dimension);
-            sized!(whiten_tile, height, width, (a, d, y, squared, at));
+    for n in (0..layout.used).step_by(L::TILE.1) {
+        let at = (n, layout.stride);
+        match L::TILE.1 {
+            4 => whiten_strip::<L, 4>(a, mean, x, y, squared, scratch, at),
+            _ => whiten_strip::<L, 2>(a, mean, x, y, squared, scratch, at),
         }
     }
 }
 
-/// I rows of A for J vectors of rows of the data.
+/// J vectors from the n-th on.
+#[inline(always)]
+fn whiten_strip<L: Lanes, const J: usize>(
+    a: &[f64],
+    mean: &[f64],
+    x: &[Rows],
+    y: &mut [Rows],
+    squared: &mut [Rows],
+    scratch: &mut [Rows],
+    (n, stride): (usize, usize),
+) {
+    let difference = scratch.as_chunks_mut::<J>().0;
+    for ((to, x), m) in difference.iter_mut().zip(x.chunks_exact(stride)).zip(mean) {
+        let (x, m) = (&x[n..][..J], L::splat(*m));
+        for j in 0..J {
+            L::load(&x[j]).minus(m).store(&mut to[j]);
+        }
+    }
+    let mut squares = [L::splat(0.0); J];
+    let mut a = a;
+    for (i, height) in tiles(mean.len(), L::TILE.0) {
+        let (tile, rest) = a.split_at(height * (i + height));
+        a = rest;
+        let y = &mut y[i * stride..];
+        sized!(
+            height,
+            whiten_tile::<L, J>(tile, difference, y, &mut squares, (n, stride))
+        );
+    }
+    for (to, square) in squared[n..].iter_mut().zip(squares) {
+        square.store(to);
+    }
+}
+
+/// I rows of A.
+// ANCHOR: whiten_tile
 #[allow(clippy::needless_range_loop)] // constants, which iterators would hide
 #[inline(always)]
 fn whiten_tile<L: Lanes, const I: usize, const J: usize>(
     a: &[f64],
-    d: &[Rows],
+    difference: &[[Rows; J]],
     y: &mut [Rows],
-    squared: &mut [Rows],
-    (first, n, v, dimension): (usize, usize, usize, usize),
+    squares: &mut [L; J],
+    (n, stride): (usize, usize),
 ) {
-    // ANCHOR: whiten_tile
     // Loops over constants, which the compiler unrolls, so that the sums stay in registers.
     let mut sums = [[L::splat(0.0); J]; I];
-    for j in 0..first + I {
-        let column: &[f64; I] = a[j * dimension + first..][..I].try_into().unwrap();
-        let d: &[Rows; J] = d[j * v + n..][..J].try_into().unwrap();
+    for (a, d) in a.as_chunks::<I>().0.iter().zip(difference) {
         let d: [L; J] = std::array::from_fn(|j| L::load(&d[j]));
         for i in 0..I {
-            let a = L::splat(column[i]);
+            let a = L::splat(a[i]);
             for j in 0..J {
                 sums[i][j] = a.mul_add(d[j], sums[i][j]);
             }
         }
     }
-    // ANCHOR_END: whiten_tile
-    let squared: &mut [Rows; J] = (&mut squared[n..][..J]).try_into().unwrap();
     for i in 0..I {
-        let y: &mut [Rows; J] =
-            (&mut y[(first + i) * v + n..][..J]).try_into().unwrap();
+        let y = &mut y[i * stride + n..][..J];
         for j in 0..J {
             sums[i][j].store(&mut y[j]);
-        }
-    }
-    for j in 0..J {
-        let mut square = L::load(&squared[j]);
-        for i in 0..I {
-            square = sums[i][j].mul_add(sums[i][j], square);
-        }
-        square.store(&mut squared[j]);
-    }
-}
-
-/// Adds Σ wyᵢ yⱼ over all rows to `into` (D×D, by columns) for j ≤ i: the products of the D columns
-/// `wy` and `y`. (What lies above the diagonal is arbitrary.)
-#[inline(always)]
-pub(crate) fn square<L: Lanes>(wy: &[Rows], y: &[Rows], into: &mut [f64], v: usize) {
-    let dimension = y.len() / v;
-    let (rows, columns) = L::TILE;
-    for (i, height) in tiles(dimension, rows) {
-        for (j, width) in tiles(i + height, columns) {
-            let at = (i, j, v, dimension);
-            sized!(square_tile, height, width, (wy, y, into, at));
+            squares[j] = sums[i][j].mul_add(sums[i][j], squares[j]);
         }
     }
 }
+// ANCHOR_END: whiten_tile
 
-/// I entries by J of the product.
-#[allow(clippy::needless_range_loop)]
+/// Adds Σ r y and, for j ≤ i, Σ r yᵢ yⱼ over all rows to `first` (D) and `second` (D×D, by
+/// columns), where `shares` has r and `y` is D columns. (What lies above the diagonal is arbitrary.)
+/// `scratch` has room for [`BAND`] columns.
 #[inline(always)]
-fn square_tile<L: Lanes, const I: usize, const J: usize>(
-    wy: &[Rows],
+pub(crate) fn square<L: Lanes>(
+    shares: &[Rows],
     y: &[Rows],
-    into: &mut [f64],
-    (first_i, first_j, v, dimension): (usize, usize, usize, usize),
+    first: &mut [f64],
+    second: &mut [f64],
+    scratch: &mut [Rows],
+    layout: Layout,
 ) {
-    let rows: [&[Rows]; I] = std::array::from_fn(|i| &wy[(first_i + i) * v..][..v]);
-    let columns: [&[Rows]; J] = std::array::from_fn(|j| &y[(first_j + j) * v..][..v]);
-    let mut sums = [[L::splat(0.0); J]; I];
-    for n in 0..v {
-        let right: [L; J] = std::array::from_fn(|j| L::load(&columns[j][n]));
-        for i in 0..I {
-            let left = L::load(&rows[i][n]);
-            for j in 0..J {
-                sums[i][j] = left.mul_add(right[j], sums[i][j]);
+    let (rows, columns) = L::TILE;
+    let (dimension, stride) = (first.len(), layout.stride);
+    for (band, height) in tiles(dimension, BAND) {
+        for (i, height) in tiles(height, rows) {
+            let (y, first) = (&y[(band + i) * stride..], &mut first[band + i..]);
+            let weighted = &mut scratch[i * stride..];
+            sized!(height, weigh::<L>(shares, y, first, weighted, layout));
+        }
+        for (other, width) in tiles(band + height, BAND) {
+            for (i, height) in tiles(height, rows) {
+                let end = width.min(band + i + height - other);
+                for (j, width) in tiles(end, columns) {
+                    let weighted = &scratch[i * stride..];
+                    let y = &y[(other + j) * stride..];
+                    let into = &mut second[(other + j) * dimension + band + i..];
+                    let sizes = (width, dimension);
+                    sized!(
+                        height,
+                        square_rows::<L>(weighted, y, into, sizes, layout)
+                    );
+                }
             }
         }
     }
-    for first in (0..I * J).step_by(LANES) {
-        let eight = std::array::from_fn(|e| match first + e {
-            e if e < I * J => sums[e / J][e % J],
+}
+
+/// r y of I columns, and adds its sum.
+#[inline(always)]
+fn weigh<L: Lanes, const I: usize>(
+    shares: &[Rows],
+    y: &[Rows],
+    first: &mut [f64],
+    weighted: &mut [Rows],
+    Layout { used, stride }: Layout,
+) {
+    let mut sums = [L::splat(0.0); I];
+    for (n, share) in shares[..used].iter().enumerate() {
+        let share = L::load(share);
+        for i in 0..I {
+            let weighed = share.times(L::load(&y[i * stride + n]));
+            weighed.store(&mut weighted[i * stride + n]);
+            sums[i] = sums[i].plus(weighed);
+        }
+    }
+    for (first, sum) in first.iter_mut().zip(L::totals(sums)) {
+        *first += sum;
+    }
+}
+
+/// I columns by `width`.
+#[inline(always)]
+fn square_rows<L: Lanes, const I: usize>(
+    weighted: &[Rows],
+    y: &[Rows],
+    into: &mut [f64],
+    (width, dimension): (usize, usize),
+    layout: Layout,
+) {
+    sized!(width, square_tile::<L, I>(weighted, y, into, dimension, layout));
+}
+
+/// I columns by J.
+// ANCHOR: square_tile
+#[allow(clippy::needless_range_loop)]
+#[inline(always)]
+fn square_tile<L: Lanes, const J: usize, const I: usize>(
+    weighted: &[Rows],
+    y: &[Rows],
+    into: &mut [f64],
+    dimension: usize,
+    layout: Layout,
+) {
+    let left: [&[Rows]; I] = std::array::from_fn(|i| layout.column(weighted, i));
+    let right: [&[Rows]; J] = std::array::from_fn(|j| layout.column(y, j));
+    let mut sums = [[L::splat(0.0); I]; J];
+    for n in 0..layout.used {
+        let left: [L; I] = std::array::from_fn(|i| L::load(&left[i][n]));
+        for j in 0..J {
+            let right = L::load(&right[j][n]);
+            for i in 0..I {
+                sums[j][i] = left[i].mul_add(right, sums[j][i]);
+            }
+        }
+    }
+    for j in (0..J).step_by(2) {
+        let pair: [L; LANES] = std::array::from_fn(|e| match (j + e / I, e % I) {
+            (j, i) if j < J && e < 2 * I => sums[j][i],
             _ => L::splat(0.0),
         });
-        let totals = L::sums(eight);
-        for (e, total) in (first..I * J).zip(totals) {
-            into[(first_j + e % J) * dimension + first_i + e / J] += total;
+        let totals = L::sums(pair);
+        for (e, total) in totals[..I * (J - j).min(2)].iter().enumerate() {
+            into[(j + e / I) * dimension + e % I] += total;
         }
     }
 }
+// ANCHOR_END: square_tile
