@@ -227,9 +227,11 @@ fn ladder(report: &mut Report) -> Result<()> {
         }
         report.line(line);
     }
-    for (seconds, (_, d, _)) in columns.iter().zip(SIZES) {
-        let gain = two_digits(seconds[0] / seconds[seconds.len() - 1]);
-        report.value(&format!("in all in {d}"), gain);
+    for (seconds, (n, d, _)) in columns.iter().zip(SIZES) {
+        let library = seconds[seconds.len() - 1];
+        report.value(&format!("in all in {d}"), two_digits(seconds[0] / library));
+        let ns = library * 1e9 / n as f64;
+        report.value(&format!("nanoseconds in {d}"), two_digits(ns));
     }
     Ok(())
 }
@@ -266,7 +268,7 @@ fn blocks(report: &mut Report) -> Result<()> {
         );
     }
     report
-        .section("Rows in a block", "ns a point        D = 2, K = 3   D = 8, K = 8");
+        .section("Rows in a block", "rows, ns a point   D = 2, K = 3   D = 8, K = 8");
     for (i, rows) in lengths.iter().enumerate() {
         let (a, b) = (columns[0][i], columns[1][i]);
         report.line(format!("{rows:>12} {a:>17.1} {b:>14.1}"));
@@ -327,6 +329,9 @@ fn machine(report: &mut Report) {
     report.line(format!("a product of matrices:    GFLOP/s {:>8.1}", 2.0 / best[2]));
     report.line(format!("reading from memory:         GB/s {stream:>8.1}"));
     report.line(format!("operations for a byte at both     {:>8.1}", peak / stream));
+    // In the plane with three components: x three times, and the table of shares four times.
+    let traffic = (8 * (3 * 2 + 4 * 3)) as f64 / stream;
+    report.value("traffic of three passes in 2", two_digits(traffic));
 }
 
 /// Operations of an E-step for one row, with about 40 for an exponential and what belongs to it.
