@@ -123,9 +123,10 @@ pub use distribution::{
 };
 pub use error::{Error, Result};
 pub use inference::{
-    Choice, Choices, Choose, Concentration, Credible, Criterion, ElboTerms, Em,
-    EmFit, Fitted, Gibbs, HeldOut, Interval, OnCollapse, Posterior, Prior, Reseeded,
-    Start, Summary, Vb, VbFit, choose, e_step,
+    Acceleration, Choice, Choices, Choose, Concentration, Credible, Criterion,
+    ElboTerms, Em, EmFit, Extrapolation, Fitted, Gibbs, HeldOut, Interval,
+    OnCollapse, Posterior, Prior, Reseeded, Start, Summary, Vb, VbFit, choose,
+    e_step,
 };
 pub use mixture::{Covariance, GaussianMixture, StudentTMixture};
 pub use stats::Moments;

@@ -10,7 +10,8 @@ use mixtures::math::{Rng, rng_stream};
 use mixtures::nalgebra::{DMatrix, DVector};
 use mixtures::rand::RngExt;
 use mixtures::{
-    Concentration, Em, Error, GaussianMixture, OnCollapse, Prior, Result, Start, Vb,
+    Acceleration, Concentration, Em, Error, GaussianMixture, OnCollapse, Prior,
+    Result, Start, Vb,
 };
 
 const ODD: [f64; 9] = [
@@ -218,10 +219,12 @@ fn run(seed: u64) -> Result<Outcome> {
         _ => 0.0,
     };
     let learner = rng.random_range(0..4);
+    let acceleration = [Acceleration::None, Acceleration::Squarem][seed as usize % 2];
     let mut size = 1.0;
     if learner < 2 {
         let mut em = Em::new(k).covariance(shape).start(start).restarts(restarts);
         em = em.seed(seed).max_iterations(updates).tolerance(tolerance);
+        em = em.acceleration(acceleration);
         if chance(0.4, rng) {
             em = em.on_collapse(OnCollapse::Reseed);
         }
@@ -251,6 +254,7 @@ fn run(seed: u64) -> Result<Outcome> {
     }
     let mut vb = Vb::new(k).covariance(shape).start(start).restarts(restarts);
     vb = vb.seed(seed).max_iterations(updates).tolerance(tolerance);
+    vb = vb.acceleration(acceleration);
     if learner == 3 {
         let alpha = if chance(0.05, rng) {
             odd(rng)

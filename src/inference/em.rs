@@ -8,6 +8,8 @@ use rand::distr::weighted::WeightedIndex;
 use serde::{Deserialize, Serialize};
 
 use crate::distribution::{Gaussian, check_spread};
+use crate::inference::accelerate::Extrapolation;
+use crate::inference::coordinates::{self, Units};
 use crate::inference::fit::{Learner, Reseeded};
 use crate::inference::map::MaximumPosterior;
 use crate::inference::prior::{Prior, location_and_spread, spread};
@@ -72,10 +74,12 @@ pub struct EmFit {
     pub mixture: GaussianMixture,
     /// Whether the gain fell below the tolerance before the iterations ran out.
     pub converged: bool,
-    /// How many times the parameters were updated.
+    /// How many E-steps were made after the first: one for each update, and one for each leap,
+    /// accepted or refused ([`Em::acceleration`]).
     pub iterations: usize,
     /// The total log likelihood (natural log, Σₙ wₙ ln p(xₙ)) before each update, and
-    /// last that of the returned mixture: `iterations + 1` values. (It is computed relative
+    /// last that of the returned mixture: `iterations + 1` values, of which a refused leap repeats
+    /// the one before. (It is computed relative
     /// to a data point, and so to more digits than the returned means may have.) With a prior it
     /// is the log posterior, ln p(X | θ) + ln p(θ), with every constant of ln p(θ). It never
     /// falls, but where [`EmFit::reseeded`] says so, and at the first update of a given start
@@ -89,6 +93,9 @@ pub struct EmFit {
     /// Where the trace may fall, in order: components that collapsed and were put elsewhere
     /// ([`OnCollapse::Reseed`]).
     pub reseeded: Vec<Reseeded>,
+    /// The leaps that were tried, in order ([`Em::acceleration`]).
+    #[serde(default)]
+    pub extrapolations: Vec<Extrapolation>,
 }
 
 impl EmFit {
@@ -210,6 +217,7 @@ impl Em {
             log_prior: run.penalty,
             restarts: ends,
             reseeded: run.reseeded,
+            extrapolations: run.extrapolations,
         })
     }
 }
@@ -217,6 +225,7 @@ impl Em {
 /// Maximum likelihood for one shape of covariance; the data's own covariance, in that shape, is the
 /// measure of collapse.
 struct MaximumLikelihood<'a> {
+    components: usize,
     shape: Covariance,
     /// Factors Σ̂.
     spread: Cholesky,
@@ -285,6 +294,20 @@ impl Learner for MaximumLikelihood<'_> {
     fn mended<'m>(&self, model: &'m Candidate) -> &'m [Error] {
         &model.mended
     }
+
+    fn coordinates(
+        &self,
+        model: &Candidate,
+        _: &Summary,
+        units: &Units,
+    ) -> Option<DVector<f64>> {
+        coordinates::of_mixture(&model.mixture, units)
+    }
+
+    fn model_at(&self, at: &DVector<f64>, units: &Units) -> Option<Candidate> {
+        let of = (self.components, self.shape);
+        coordinates::mixture_at(at, of, units).map(Candidate::from)
+    }
 }
 
 impl<'a> MaximumLikelihood<'a> {
@@ -293,6 +316,7 @@ impl<'a> MaximumLikelihood<'a> {
         check_spread(&sigma)?;
         let spread = Cholesky::of(&sigma, "the covariance of the data")?;
         Ok(MaximumLikelihood {
+            components: em.components,
             shape: em.covariance,
             whitener: spread.inverse_root(),
             spread,

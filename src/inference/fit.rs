@@ -2,6 +2,10 @@
 //! scores, summary → model) and a penalty; this loop alternates them and watches the
 //! objective.
 
+use nalgebra::DVector;
+
+use crate::inference::accelerate::{Extrapolation, Squarem};
+use crate::inference::coordinates::Units;
 use crate::inference::e_step::e_step;
 use crate::inference::search::Search;
 use crate::inference::summary::Summary;
@@ -37,6 +41,18 @@ pub(crate) trait Learner: Sync {
     fn mended<'m>(&self, _: &'m Self::Model) -> &'m [Error] {
         &[]
     }
+
+    /// Where the model is that the M-step has made of this summary, in coordinates that may be
+    /// extrapolated; none if it has none.
+    fn coordinates(
+        &self,
+        model: &Self::Model,
+        summary: &Summary,
+        units: &Units,
+    ) -> Option<DVector<f64>>;
+
+    /// The model at these coordinates; none if there is none.
+    fn model_at(&self, at: &DVector<f64>, units: &Units) -> Option<Self::Model>;
 }
 
 /// A run that has put so many components elsewhere would go on doing so.
@@ -64,8 +80,9 @@ pub(crate) struct Run<M> {
     /// What the penalty adds to the last of the trace.
     pub penalty: f64,
     pub reseeded: Vec<Reseeded>,
+    pub extrapolations: Vec<Extrapolation>,
     /// Whether the last update may have lowered the objective.
-    may_have_fallen: bool,
+    pub may_have_fallen: bool,
 }
 
 impl<M> Run<M> {
@@ -78,6 +95,7 @@ impl<M> Run<M> {
             trace: Vec::new(),
             penalty: 0.0,
             reseeded: Vec::new(),
+            extrapolations: Vec::new(),
             may_have_fallen: false,
         };
         run.mark(learner)?;
@@ -95,6 +113,11 @@ impl<M> Run<M> {
         self.model = learner.m_step(summary, self.iterations)?;
         self.may_have_fallen = self.mark(learner)? || stranger;
         Ok(())
+    }
+
+    /// What the objective may not fall below; none at the start, and where it may.
+    fn floor(&self) -> Option<f64> {
+        self.trace.last().copied().filter(|_| !self.may_have_fallen)
     }
 
     /// Notes which components of the model were put elsewhere; whether any was.
@@ -126,15 +149,14 @@ pub(crate) fn climb<L: Learner>(
     search: &Search,
 ) -> Result<Run<L::Model>> {
     let mut run = Run::new(learner, start)?;
+    let mut squarem = Squarem::new(search);
     loop {
         let summary = e_step(&learner.scores(&run.model), points)?;
         let penalty = learner.penalty(&run.model);
         run.penalty = penalty.iter().sum();
         let objective = summary.log_likelihood + run.penalty;
         check_number(objective, run.iterations)?;
-        if let Some(&before) = run.trace.last()
-            && !run.may_have_fallen
-        {
+        if let Some(before) = run.floor() {
             // Each term of the penalty is a difference of numbers of size one or more.
             let terms: f64 = penalty.iter().map(|p| 1.0 + p.abs()).sum();
             let size = summary.magnitude + terms;
@@ -147,6 +169,7 @@ pub(crate) fn climb<L: Learner>(
             return Ok(run);
         }
         run.update(learner, &summary)?;
+        squarem.leap(&mut run, learner, &summary, points);
     }
 }
 // ANCHOR_END: climb

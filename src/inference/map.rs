@@ -4,6 +4,7 @@ use nalgebra::DVector;
 
 use crate::distribution::{Gaussian, GaussianWishart, Weights};
 use crate::inference::belief::Belief;
+use crate::inference::coordinates::{self, Units};
 use crate::inference::fit::Learner;
 use crate::inference::posterior::Posterior;
 use crate::inference::prior::Prior;
@@ -101,4 +102,18 @@ impl Learner for MaximumPosterior {
         Ok(GaussianMixture::of(counts / total, modes, posterior.shape()))
     }
     // ANCHOR_END: m_step
+
+    fn coordinates(
+        &self,
+        model: &GaussianMixture,
+        _: &Summary,
+        units: &Units,
+    ) -> Option<DVector<f64>> {
+        coordinates::of_mixture(model, units)
+    }
+
+    fn model_at(&self, at: &DVector<f64>, units: &Units) -> Option<GaussianMixture> {
+        let of = (self.before.component_count(), self.before.shape());
+        coordinates::mixture_at(at, of, units)
+    }
 }

@@ -1,8 +1,10 @@
 //! Inference: the E-step, the one loop that every learner climbs with, and the learners.
 
+mod accelerate;
 mod belief;
 mod choices;
 mod choose;
+mod coordinates;
 mod credible;
 mod e_step;
 mod elbo;
@@ -19,6 +21,7 @@ mod start;
 mod summary;
 mod vb;
 
+pub use accelerate::{Acceleration, Extrapolation};
 pub use belief::Concentration;
 pub use choices::{Choice, Choices, Criterion, Fitted};
 pub use choose::{Choose, choose};

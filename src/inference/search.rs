@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::inference::accelerate::Acceleration;
 use crate::inference::fit::{Learner, Run, climb};
 use crate::inference::start::Start;
 use crate::kernel::Points;
@@ -19,6 +20,8 @@ pub(crate) struct Search {
     /// In units of the objective's gain divided by Σ wₙ; zero means never to stop before
     /// `max_iterations`.
     pub tolerance: f64,
+    #[serde(default)]
+    pub acceleration: Acceleration,
 }
 
 impl Default for Search {
@@ -29,6 +32,7 @@ impl Default for Search {
             seed: 0,
             max_iterations: 1000,
             tolerance: 1e-6,
+            acceleration: Acceleration::None,
         }
     }
 }
@@ -55,16 +59,23 @@ macro_rules! search_options {
             self
         }
 
-        /// The most updates to make; stopping there leaves `converged` false.
+        /// The most updates to make, leaps included; stopping there leaves `converged` false.
         pub fn max_iterations(mut self, max_iterations: usize) -> Self {
             self.search.max_iterations = max_iterations;
             self
         }
 
         #[doc = concat!("Stop when an update gains less than this in ", $objective)]
-        /// per point (nats). With 0 exactly `max_iterations` updates are made.
+        /// per point (nats). With 0 exactly `max_iterations` updates are made. (Leaps are not asked.)
         pub fn tolerance(mut self, tolerance: f64) -> Self {
             self.search.tolerance = tolerance;
+            self
+        }
+
+        /// Whether to leap ahead after every three updates, which saves most of them where they are
+        /// slow.
+        pub fn acceleration(mut self, acceleration: crate::Acceleration) -> Self {
+            self.search.acceleration = acceleration;
             self
         }
     };

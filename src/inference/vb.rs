@@ -1,10 +1,14 @@
 //! Variational Bayes for a mixture of Gaussians.
 
+use std::borrow::Cow;
+
 use nalgebra::{DMatrix, DMatrixView, DVector, DVectorView};
 use serde::{Deserialize, Serialize};
 
 use crate::distribution::{GaussianWishart, StickBreaking};
+use crate::inference::accelerate::Extrapolation;
 use crate::inference::belief::{Belief, Concentration};
+use crate::inference::coordinates::{self, Units};
 use crate::inference::e_step::e_step;
 use crate::inference::fit::Learner;
 use crate::inference::posterior::Posterior;
@@ -56,13 +60,18 @@ pub struct VbFit {
     pub posterior: Posterior,
     /// Whether the gain fell below the tolerance before the iterations ran out.
     pub converged: bool,
-    /// How many times the posterior was updated.
+    /// How many E-steps were made after the first: one for each update, and one for each leap,
+    /// accepted or refused ([`Vb::acceleration`]).
     pub iterations: usize,
     /// The bound F(q) with every constant (natural log), the responsibilities at their best:
-    /// before each update, and last that of the returned posterior: `iterations + 1` values.
+    /// before each update, and last that of the returned posterior: `iterations + 1` values, of which a refused
+    /// leap repeats the one before.
     pub trace: Vec<f64>,
     /// The bound that each restart ended at, in order.
     pub restarts: Vec<Option<f64>>,
+    /// The leaps that were tried, in order ([`Vb::acceleration`]).
+    #[serde(default)]
+    pub extrapolations: Vec<Extrapolation>,
 }
 
 impl VbFit {
@@ -209,6 +218,7 @@ impl Vb {
             iterations: run.iterations,
             trace: run.trace,
             restarts: ends,
+            extrapolations: run.extrapolations,
         })
     }
 }
@@ -230,23 +240,39 @@ impl Learner for VariationalBayes {
     }
 
     fn m_step(&self, summary: &Summary, iteration: usize) -> Result<Posterior> {
-        let updated = match self.before.concentration() {
-            Concentration::Dirichlet => self.before.updated(summary.components()),
-            Concentration::DirichletProcess { alpha } => {
-                let shares = summary.components();
-                let counts = shares.iter().map(Moments::count);
-                let counts = DVector::from_iterator(shares.len(), counts);
-                let order = StickBreaking::best_order(&counts, alpha);
-                let shares: Vec<_> =
-                    order.iter().map(|&k| shares[k].clone()).collect();
-                self.before.updated(&shares)
-            }
-        };
-        updated.map_err(|fault| at(fault, iteration))
+        let shares = self.ordered(summary.components());
+        self.before.updated(&shares).map_err(|fault| at(fault, iteration))
+    }
+
+    fn coordinates(
+        &self,
+        _: &Posterior,
+        summary: &Summary,
+        units: &Units,
+    ) -> Option<DVector<f64>> {
+        coordinates::of_shares(&self.ordered(summary.components()), units)
+    }
+
+    fn model_at(&self, at: &DVector<f64>, units: &Units) -> Option<Posterior> {
+        let k = self.before.component_count();
+        let shares = coordinates::shares_at(at, k, units)?;
+        self.m_step(&Summary::of(shares), 0).ok()
     }
 }
 
 impl VariationalBayes {
+    /// The shares in the order in which the components are kept.
+    fn ordered<'a>(&self, shares: &'a [Moments]) -> Cow<'a, [Moments]> {
+        let Concentration::DirichletProcess { alpha } = self.before.concentration()
+        else {
+            return Cow::Borrowed(shares);
+        };
+        let counts = shares.iter().map(Moments::count);
+        let counts = DVector::from_iterator(shares.len(), counts);
+        let order = StickBreaking::best_order(&counts, alpha);
+        order.iter().map(|&k| shares[k].clone()).collect()
+    }
+
     /// The prior of each component, which is the same.
     fn component(&self) -> &GaussianWishart {
         &self.before.components()[0]
@@ -282,5 +308,36 @@ pub(crate) fn at(fault: Error, iteration: usize) -> Error {
             ),
         },
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{GaussianMixture, data};
+
+    /// Components change places by their counts, and their statistics with them.
+    #[test]
+    fn the_sticks_of_a_process_and_its_coordinates_are_in_one_order() -> Result<()> {
+        let x = data::notebook();
+        let (_, means, covariances) = data::notebook_truth();
+        let weights = DVector::from_vec(vec![0.05, 0.15, 0.8]);
+        let mixture = GaussianMixture::new(weights, means, covariances)?;
+        let points = Points::new((&x).into(), None)?;
+        let summary =
+            e_step(&mixture.translated(&-&points.origin).scores(), &points)?;
+        let process = Concentration::DirichletProcess { alpha: 1.0 };
+        let (_, learner) = Vb::new(3).concentration(process).learner(&points)?;
+        let model = learner.m_step(&summary, 1)?;
+        let units = Units::of(&summary);
+        let coordinates = learner.coordinates(&model, &summary, &units).unwrap();
+        let counts = coordinates.as_slice().chunks(6).map(|part| part[0]);
+        let counts = DVector::from_iterator(3, counts);
+        approx::assert_relative_eq!(counts, model.counts(), max_relative = 1e-12);
+        let given = summary.components().iter().map(Moments::count);
+        assert!(!given.is_sorted_by(|a, b| a >= b));
+        let there = learner.model_at(&coordinates, &units).unwrap();
+        approx::assert_relative_eq!(there.means(), model.means(), epsilon = 1e-12);
+        Ok(())
     }
 }

@@ -97,7 +97,9 @@ fn training_minus_fresh() {
         let log = |points: &[DVector<f64>], at: &DVector<f64>| -> f64 {
             points.iter().map(|p| plain_log_density(p, at, &sigma)).sum()
         };
-        optimism.push(log(&x, &mean) - log(&y, &mean));
+        // Less what both have at the truth, which has mean zero and would drown the rest.
+        let chance = log(&x, &mu) - log(&y, &mu);
+        optimism.push(log(&x, &mean) - log(&y, &mean) - chance);
         above.push(log(&x, &mean) - log(&x, &mu));
         below.push(log(&y, &mu) - log(&y, &mean));
     }
