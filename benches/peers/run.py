@@ -1,7 +1,10 @@
 """Times one EM iteration of this library and of its peers, on the same files, from the same start.
 
     python -m venv /tmp/peers && /tmp/peers/bin/pip install scikit-learn==1.9.1 pillow
-    /tmp/peers/bin/python benches/peers/run.py > benches/peers/result.json
+    /tmp/peers/bin/python benches/peers/run.py --record > result.json
+
+It prints everything as JSON; with --record it also writes the table that chapter 20 shows,
+benches/recorded/peers.txt. Other words choose the workloads whose names contain them.
 
 It needs g++ and Armadillo (Debian: libarmadillo-dev) for one peer, and fetches linfa for another; a
 peer that cannot be built is left out, and said so. Each system runs few and many iterations, in turn,
@@ -155,7 +158,7 @@ def timed(action):
 
 def main():
     systems = build()
-    only = sys.argv[1:]
+    only = [word for word in sys.argv[1:] if word != "--record"]
     results = []
     for name, (make, k, many) in WORKLOADS.items():
         if only and not any(word in name for word in only):
@@ -189,8 +192,51 @@ def main():
         results.append(row)
     date = datetime.date.today().isoformat()
     machine = {"cores": os.cpu_count(), "processor": cpu(), "system": platform.system()}
-    json.dump({"date": date, "machine": machine, "workloads": results}, sys.stdout, indent=1)
+    found = {"date": date, "machine": machine, "workloads": results}
+    json.dump(found, sys.stdout, indent=1)
     print()
+    if "--record" in sys.argv:
+        with open(os.path.join(ROOT, "benches", "recorded", "peers.txt"), "w") as file:
+            file.write(table(found))
+
+
+def table(found):
+    """What chapter 20 shows: milliseconds an iteration, and how many times the library's they are."""
+    machine, rows = found["machine"], found["workloads"]
+    names = list(dict.fromkeys(name for row in rows for name in row["milliseconds"]))
+    width = max(len(row["workload"]) for row in rows) + 1
+    lines = [
+        "command = benches/peers/run.py --record",
+        f"machine = {machine['processor']}, {machine['cores']} cores",
+        f"date = {found['date']}",
+    ]
+    for name in names[1:]:
+        ratios = [
+            row["milliseconds"][name] / row["milliseconds"]["mixtures"]
+            for row in rows
+            if name in row["milliseconds"]
+        ]
+        plain = name.split()[0]
+        lines.append(f"least over {plain} = {two_digits(min(ratios))}")
+        lines.append(f"most over {plain} = {two_digits(max(ratios))}")
+
+    def section(title, cell):
+        lines.extend(["", f"# {title}"])
+        lines.append(" " * width + "".join(f"{name:>{len(name) + 2}}" for name in names))
+        for row in rows:
+            cells = [cell(row, name) if name in row["milliseconds"] else "–" for name in names]
+            pairs = zip(cells, names)
+            cells = "".join(f"{text:>{len(name) + 2}}" for text, name in pairs)
+            lines.append(f"{row['workload']:<{width}}" + cells)
+
+    section("Milliseconds an iteration", lambda row, name: f"{row['milliseconds'][name]:.2f}")
+    ours = lambda row: row["milliseconds"]["mixtures"]
+    section("As a multiple of this library's", lambda row, name: f"{row['milliseconds'][name] / ours(row):.1f}")
+    return "\n".join(lines) + "\n"
+
+
+def two_digits(value):
+    return f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
 
 
 def cpu():

@@ -10,6 +10,7 @@ const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 /// exp x for x ≤ 0: with n = x/ln 2, rounded, and t = x − n ln 2, it is 2ⁿ eᵗ, and |t| ≤ ½ ln 2, where
 /// fourteen terms of the series are enough. Below −708, where exp x is no normal number, it is 0; NaN
 /// stays NaN.
+// ANCHOR: exp
 #[inline(always)]
 pub(crate) fn exp<L: Lanes>(x: L) -> L {
     let lowest = L::splat(-708.0);
@@ -19,27 +20,32 @@ pub(crate) fn exp<L: Lanes>(x: L) -> L {
     let n = rounded.minus(L::splat(ROUNDER));
     let t = n.mul_add(L::splat(-LN_2_HIGH), clamped);
     let t = n.mul_add(L::splat(-LN_2_LOW), t);
-    let mut sum = L::splat(1.0 / 6_227_020_800.0); // 1/13!
-    for inverse_factorial in [
-        1.0 / 479_001_600.0,
-        1.0 / 39_916_800.0,
-        1.0 / 3_628_800.0,
-        1.0 / 362_880.0,
-        1.0 / 40_320.0,
-        1.0 / 5_040.0,
-        1.0 / 720.0,
-        1.0 / 120.0,
-        1.0 / 24.0,
-        1.0 / 6.0,
-        0.5,
-        1.0,
-        1.0,
-    ] {
-        sum = sum.mul_add(t, L::splat(inverse_factorial));
+    let mut sum = L::splat(INVERSE_FACTORIALS[13]);
+    for i in (0..13).rev() {
+        sum = sum.mul_add(t, L::splat(INVERSE_FACTORIALS[i]));
     }
     let value = sum.times(rounded.power_of_two());
     x.if_below(lowest, L::splat(0.0), value)
 }
+// ANCHOR_END: exp
+
+/// 1/i!.
+const INVERSE_FACTORIALS: [f64; 14] = [
+    1.0,
+    1.0,
+    0.5,
+    1.0 / 6.0,
+    1.0 / 24.0,
+    1.0 / 120.0,
+    1.0 / 720.0,
+    1.0 / 5_040.0,
+    1.0 / 40_320.0,
+    1.0 / 362_880.0,
+    1.0 / 3_628_800.0,
+    1.0 / 39_916_800.0,
+    1.0 / 479_001_600.0,
+    1.0 / 6_227_020_800.0,
+];
 
 /// ln x for normal positive x (anything else gives nonsense): with x = f 2ᵉ and √½ ≤ f < √2 it is
 /// e ln 2 + 2 artanh s, s = (f − 1)/(f + 1), and |s| ≤ 0.172, where twelve terms of the series are

@@ -68,6 +68,7 @@ pub(crate) trait Task {
 }
 
 /// Runs the task with the widest vectors that this processor has.
+// ANCHOR: dispatch
 pub(crate) fn dispatch<T: Task>(task: T) -> T::Output {
     #[cfg(target_arch = "x86_64")]
     {
@@ -82,6 +83,7 @@ pub(crate) fn dispatch<T: Task>(task: T) -> T::Output {
     }
     task.run::<Plain>()
 }
+// ANCHOR_END: dispatch
 
 /// What the task makes of every kind of vector that this processor has: the plain twin first.
 #[cfg(test)]

@@ -19,3 +19,4 @@ mod ch15;
 mod ch16;
 mod ch17;
 mod ch21;
+mod ch20;

@@ -5,6 +5,7 @@ use std::fs;
 
 use super::book::{Directive, FenceKind, Page};
 use super::html::{escape_attribute, svg_size};
+use super::project::RECORDED;
 use super::render::Writer;
 use super::scan::Fence;
 
@@ -146,6 +147,19 @@ impl<'a> Writer<'_, 'a> {
                 lines.extend(text.lines().map(String::from));
                 lines.push("```".into());
             }
+            FenceKind::Recorded { file, section } => {
+                let Some((head, text)) =
+                    self.recorded(page, fence.line + 1, file, section)
+                else {
+                    return;
+                };
+                lines.push("<div class=\"output recorded\">".into());
+                lines.push(head);
+                lines.push(String::new());
+                lines.push("```text".into());
+                lines.extend(text.lines().map(String::from));
+                lines.push("```".into());
+            }
         }
         lines.push(String::new());
         lines.push("</div>".into());
@@ -185,6 +199,46 @@ impl<'a> Writer<'_, 'a> {
             return None;
         };
         Some(found.code.clone())
+    }
+
+    /// By which command, when and on what it was measured; and the section's text.
+    fn recorded(
+        &mut self,
+        page: &Page,
+        line: usize,
+        file: &str,
+        section: &str,
+    ) -> Option<(String, String)> {
+        self.shown.recorded.insert((file.to_string(), section.to_string()));
+        let path = format!("{RECORDED}/{file}.txt");
+        let Some(output) = self.project.recorded.get(file) else {
+            self.fault(
+                page,
+                line,
+                format!("there is no {path}"),
+                "let its bench record it, or correct the name",
+            );
+            return None;
+        };
+        let Some(found) = output.section(section) else {
+            let known: Vec<&str> =
+                output.sections.iter().map(|s| s.name.as_str()).collect();
+            self.fault(
+                page,
+                line,
+                format!("{path} has no section `# {section}`"),
+                format!("its sections are: {}", known.join(", ")),
+            );
+            return None;
+        };
+        // The gates see to it that these are there.
+        let [command, date, machine] = ["command", "date", "machine"]
+            .map(|key| escape_attribute(output.value(key).unwrap_or_default()));
+        let head = format!(
+            "<div class=\"source\"><code><span>$</span> {command}</code> \
+             <em>recorded {date}: {machine}</em></div>"
+        );
+        Some((head, found.text.clone()))
     }
 
     /// The command whose output it is, and the section's text.

@@ -56,6 +56,11 @@ pub enum FenceKind {
         chapter: String,
         section: String,
     },
+    /// What a bench wrote once, on one machine.
+    Recorded {
+        file: String,
+        section: String,
+    },
     /// A fault has been reported.
     Bad,
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::book::{Collected, chapter_number};
 use super::fault::Faults;
-use super::project::{Project, files};
+use super::output::Output;
+use super::project::{Project, RECORDED, files};
 use super::render::Shown;
 
 pub fn check(
@@ -34,30 +35,23 @@ fn unshown(project: &Project, shown: &Shown, faults: &mut Faults) {
     }
     for (chapter, output) in &project.outputs {
         let file = format!("{}/output/{chapter}.txt", project.src);
-        let mut names = BTreeSet::new();
-        for section in &output.sections {
-            if !names.insert(&section.name) {
+        let kind = Sections { file, name: chapter, output, directive: "output" };
+        kind.check(&shown.sections, "let the example", faults);
+    }
+    for (name, output) in &project.recorded {
+        let file = format!("{RECORDED}/{name}.txt");
+        for key in ["command", "machine", "date"] {
+            if output.value(key).is_err() {
                 faults.add(
                     &file,
-                    section.line,
-                    format!("the section `# {}` comes twice", section.name),
-                    "let the example give each section a name of its own",
-                );
-            } else if !shown
-                .sections
-                .contains(&(chapter.clone(), section.name.clone()))
-            {
-                faults.add(
-                    &file,
-                    section.line,
-                    format!("no page shows the section `# {}`", section.name),
-                    format!(
-                        "show it with `{{{{#output {chapter}: {}}}}}`, or do not print it",
-                        section.name
-                    ),
+                    0,
+                    format!("it has not exactly one line `{key} = …`"),
+                    "a measurement says how, where and when it was made: record it again",
                 );
             }
         }
+        let kind = Sections { file, name, output, directive: "recorded" };
+        kind.check(&shown.recorded, "let the bench", faults);
     }
     for name in &project.figures {
         if !shown.figures.contains(name) {
@@ -79,6 +73,47 @@ fn unshown(project: &Project, shown: &Shown, faults: &mut Faults) {
                     format!(
                         "number the equation with `:::result {} | …`, or rename the test",
                         test.name.replace('_', "-")
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// The sections of a file that pages show.
+struct Sections<'a> {
+    file: String,
+    name: &'a str,
+    output: &'a Output,
+    directive: &'a str,
+}
+
+impl Sections<'_> {
+    /// Each has a name of its own, and some page shows it.
+    fn check(
+        &self,
+        shown: &BTreeSet<(String, String)>,
+        writer: &str,
+        faults: &mut Faults,
+    ) {
+        let Sections { file, name, output, directive } = self;
+        let mut names = BTreeSet::new();
+        for section in &output.sections {
+            if !names.insert(&section.name) {
+                faults.add(
+                    file,
+                    section.line,
+                    format!("the section `# {}` comes twice", section.name),
+                    format!("{writer} give each section a name of its own"),
+                );
+            } else if !shown.contains(&(name.to_string(), section.name.clone())) {
+                faults.add(
+                    file,
+                    section.line,
+                    format!("no page shows the section `# {}`", section.name),
+                    format!(
+                        "show it with `{{{{#{directive} {name}: {}}}}}`, or do not print it",
+                        section.name
                     ),
                 );
             }

@@ -9,6 +9,9 @@ use super::output::Output;
 use super::source::{self, Anchor, Test};
 use crate::examples;
 
+/// Measurements: the one kind of output that is not regenerated.
+pub const RECORDED: &str = "benches/recorded";
+
 pub struct Project {
     pub root: PathBuf,
     /// The folder of the chapters, relative to the root.
@@ -19,6 +22,8 @@ pub struct Project {
     pub checks: BTreeMap<String, Vec<Test>>,
     /// By chapter: "ch04".
     pub outputs: BTreeMap<String, Output>,
+    /// What benches have measured: by the name of the file in [`RECORDED`].
+    pub recorded: BTreeMap<String, Output>,
     /// Names of figures, without `.svg`.
     pub figures: Vec<String>,
     pub macros: String,
@@ -42,10 +47,14 @@ impl Project {
             .into_iter()
             .map(|(path, source)| (stem(&path), source::tests(&source)))
             .collect();
-        let outputs = files(root, &format!("{src}/output"), "txt")?
-            .into_iter()
-            .map(|(path, text)| (stem(&path), Output::parse(&text)))
-            .collect();
+        let parsed = |folder: &str| -> anyhow::Result<BTreeMap<String, Output>> {
+            let texts = files(root, folder, "txt")?.into_iter();
+            Ok(texts
+                .map(|(path, text)| (stem(&path), Output::parse(&text)))
+                .collect())
+        };
+        let outputs = parsed(&format!("{src}/output"))?;
+        let recorded = parsed(RECORDED)?;
         let figures = files(root, &format!("{src}/figures"), "svg")?
             .into_iter()
             .map(|(path, _)| stem(&path))
@@ -57,6 +66,7 @@ impl Project {
             rust,
             checks,
             outputs,
+            recorded,
             figures,
             macros: if macros.exists() {
                 fs::read_to_string(macros)?

@@ -248,6 +248,22 @@ impl<'b, 'a> Reader<'b, 'a> {
                         section: section.trim().to_string(),
                     };
                 }
+                if language == "text"
+                    && let Some((spec, _)) = helper(only, "recorded")
+                {
+                    let Some((file, section)) = spec.split_once(':') else {
+                        self.fault(
+                            line,
+                            format!("`{only}` names no section"),
+                            "write `{{#recorded steps: section name}}`",
+                        );
+                        return FenceKind::Bad;
+                    };
+                    return FenceKind::Recorded {
+                        file: file.trim().to_string(),
+                        section: section.trim().to_string(),
+                    };
+                }
                 for (i, text) in fence.body.iter().enumerate() {
                     if text.contains("{{#") && !text.contains("\\{{#") {
                         self.fault(

@@ -9,7 +9,7 @@ use super::html::{code, glue, glued};
 use super::inline::{Inline, helper};
 use super::math::Math;
 use super::output;
-use super::project::Project;
+use super::project::{Project, RECORDED};
 use super::source;
 
 /// What the pages have shown, for the gates that look for what nobody shows.
@@ -19,6 +19,8 @@ pub struct Shown {
     pub anchors: BTreeSet<(String, String)>,
     /// Chapter and section.
     pub sections: BTreeSet<(String, String)>,
+    /// File and section of what was recorded.
+    pub recorded: BTreeSet<(String, String)>,
     pub figures: BTreeSet<String>,
     /// Stem of the file and name of the test.
     pub checks: BTreeSet<(String, String)>,
@@ -91,7 +93,7 @@ impl<'a> Writer<'_, 'a> {
                 && seen.insert(path)
                 && let Some(file) = self.project.rust.get(path)
             {
-                let code = source::as_doctest(&file.source);
+                let code = source::as_doctest(&file.source, &self.project.root);
                 let _ = write!(out, "# {path}\n\n```rust\n{code}\n```\n\n");
             }
         }
@@ -238,8 +240,13 @@ impl<'a> Writer<'_, 'a> {
             return None;
         };
         let (chapter, key) = (chapter.trim(), key.trim());
-        let file = format!("{}/output/{chapter}.txt", self.project.src);
-        let found = match self.project.outputs.get(chapter) {
+        let outputs = self.project.outputs.get(chapter);
+        let recorded = self.project.recorded.get(chapter);
+        let file = match recorded {
+            Some(_) => format!("{RECORDED}/{chapter}.txt"),
+            None => format!("{}/output/{chapter}.txt", self.project.src),
+        };
+        let found = match outputs.or(recorded) {
             None => Err(format!("there is no {file}")),
             Some(output) => match output.value(key) {
                 Ok(value) => Ok(value.to_string()),

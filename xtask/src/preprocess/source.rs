@@ -1,6 +1,7 @@
 //! Reads Rust files: their anchors, and the source of a named test.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::fault::Faults;
 
@@ -148,8 +149,12 @@ fn function_name(line: &str) -> Option<&str> {
 }
 
 /// The whole of an example as `mdbook test` needs it. rustdoc passes no `--extern`, so the crates
-/// are named in the source, after inner attributes; `//!` lines would no longer come first.
-pub fn as_doctest(source: &str) -> String {
+/// are named in the source, after inner attributes; `//!` lines would no longer come first. It is
+/// compiled in another folder: a file that it includes, of the project at `root`, is named in full.
+pub fn as_doctest(source: &str, root: &Path) -> String {
+    let here = "include_str!(\"../";
+    let there = format!("include_str!(r\"{}/", root.display());
+    let source = &source.replace(here, &there);
     let mut crates: Vec<&str> = vec!["mixtures"];
     for line in source.lines() {
         let Some(path) = line.strip_prefix("use ") else {
@@ -214,14 +219,23 @@ mod unit {
     fn a_doctest_names_the_crate_that_macros_expand_to() {
         let source = "use mixtures::nalgebra::dvector;\nfn main() { dvector![1.0]; }";
         assert!(
-            as_doctest(source)
+            as_doctest(source, Path::new("/"))
                 .starts_with("extern crate mixtures;\nextern crate nalgebra;\n")
         );
         let imported =
             "use mixtures::nalgebra;\nfn main() { nalgebra::dvector![1.0]; }";
         assert!(
-            !as_doctest(imported).contains("extern crate nalgebra"),
+            !as_doctest(imported, Path::new("/")).contains("extern crate nalgebra"),
             "it would stand twice"
+        );
+    }
+
+    #[test]
+    fn a_doctest_finds_what_it_includes() {
+        let source = "const A: &str = include_str!(\"../data/a.csv\");";
+        assert!(
+            as_doctest(source, Path::new("/the/root"))
+                .ends_with("include_str!(r\"/the/root/data/a.csv\");")
         );
     }
 
@@ -229,7 +243,7 @@ mod unit {
     fn a_doctest_names_its_crates() {
         let source = "//! Title.\n#![allow(x)]\nuse std::fmt;\nuse approx::assert_relative_eq;\nuse mixtures::Em;\nfn main() {}";
         assert_eq!(
-            as_doctest(source),
+            as_doctest(source, Path::new("/")),
             "#![allow(x)]\nextern crate mixtures;\nextern crate approx;\nuse std::fmt;\nuse approx::assert_relative_eq;\nuse mixtures::Em;\nfn main() {}"
         );
     }

@@ -163,6 +163,48 @@ fn an_ambiguous_value() {
     sample.fails(&at("The mean"), "2 lines `mean = …`");
 }
 
+/// A sample with a measurement, shown and quoted.
+fn measured() -> Sample {
+    let shown = "```text\n{{#recorded speed: table}}\n```\n\nA {{#value speed: gain}}.\n\nThe mean is";
+    let sample = Sample::with("The mean is", shown);
+    sample.write(
+        "benches/recorded/speed.txt",
+        "command = cargo bench\nmachine = Z80, 1 core\ndate = 1976-07-01\ngain = 2.5\n\n\
+         # table\nstep 1\n",
+    );
+    sample
+}
+
+#[test]
+fn a_measurement_says_how_when_and_where() {
+    let page = measured().run("html").unwrap().remove(0).1;
+    let head = "<code><span>$</span> cargo bench</code> <em>recorded 1976-07-01: Z80, 1 core</em>";
+    assert!(page.contains(head), "{page}");
+    assert!(page.contains("step 1") && page.contains("A 2&#46;5."), "{page}");
+    let file = "benches/recorded/speed.txt";
+    for key in ["command", "machine", "date"] {
+        let sample = measured();
+        sample.replace(file, &format!("{key} = "), "");
+        sample.fails(file, &format!("not exactly one line `{key} = …`"));
+    }
+}
+
+#[test]
+fn a_measurement_that_no_page_shows() {
+    let file = "benches/recorded/speed.txt";
+    let sample = measured();
+    sample.replace(file, "step 1", "step 1\n\n# lost\nstep 2");
+    sample.fails(&format!("{file}:9"), "no page shows the section `# lost`");
+    let sample = measured();
+    sample.remove(file);
+    let report = sample.run("html").unwrap_err();
+    assert!(report.contains("there is no benches/recorded/speed.txt"), "{report}");
+    let sample = measured();
+    sample.replace("book/ch01-one.md", "speed: table", "speed: tabel");
+    let report = sample.run("html").unwrap_err();
+    assert!(report.contains("speed.txt has no section `# tabel`"), "{report}");
+}
+
 #[test]
 fn a_missing_figure() {
     let sample = Sample::new();
