@@ -38,12 +38,14 @@ pub(crate) trait Lanes: Copy {
     /// The sum of each of eight vectors: of the halves first, then of their halves.
     #[inline(always)]
     fn sums(of: [Self; LANES]) -> [f64; LANES] {
-        of.map(|vector| {
+        let mut totals = [0.0; LANES];
+        for (total, vector) in totals.iter_mut().zip(of) {
             let mut lanes = [0.0; LANES];
             vector.store(&mut lanes);
             let [a, b, c, d, e, f, g, h] = lanes;
-            ((a + e) + (c + g)) + ((b + f) + (d + h))
-        })
+            *total = ((a + e) + (c + g)) + ((b + f) + (d + h));
+        }
+        totals
     }
 
     /// The same of at most eight.
@@ -413,6 +415,28 @@ mod x86 {
                 _mm256_castsi256_pd(_mm256_or_si256(bits, one))
             });
             (exponent, fraction)
+        }
+        #[inline(always)]
+        fn sums(of: [Self; LANES]) -> [f64; LANES] {
+            let mut totals = [0.0; LANES];
+            unsafe {
+                // The halves of a vector, then their halves for two of them, then all for four.
+                let two = |p: Avx2, q: Avx2| {
+                    let (p, q) = (_mm256_add_pd(p.0, p.1), _mm256_add_pd(q.0, q.1));
+                    let low = _mm256_permute2f128_pd::<0x20>(p, q);
+                    _mm256_add_pd(low, _mm256_permute2f128_pd::<0x31>(p, q))
+                };
+                let [a, b, c, d, e, f, g, h] = of;
+                for (to, [a, b, c, d]) in [(0, [a, b, c, d]), (4, [e, f, g, h])] {
+                    let (even, odd) = (two(a, c), two(b, d));
+                    let sum = _mm256_add_pd(
+                        _mm256_unpacklo_pd(even, odd),
+                        _mm256_unpackhi_pd(even, odd),
+                    );
+                    _mm256_storeu_pd(totals[to..to + 4].as_mut_ptr(), sum);
+                }
+            }
+            totals
         }
     }
 }
