@@ -10,7 +10,7 @@ use mixtures::rand::RngExt;
 use mixtures::rand::distr::Distribution;
 use mixtures::rand::distr::weighted::WeightedIndex;
 use mixtures::rand_distr::StandardNormal;
-use mixtures::{Covariance, Em, Start};
+use mixtures::{Covariance, Em, Prior, Start};
 
 /// Lumps far from zero, in columns of different units: more rows than a leaf has, of unequal weights,
 /// and many of none, the first ones among them.
@@ -134,5 +134,26 @@ fn starts_are_the_plain_ones() {
             let centres = plain_k_means(chosen, &rows, &w, &distance);
             near(&start(Start::KMeans), &centres);
         }
+    }
+}
+
+/// Data are measured from their first row: where that lies far out and hardly counts, the others'
+/// spread is found to the digits that their distances from it have.
+#[test]
+fn an_outlier_of_little_weight_comes_first() {
+    let mut rng = rng(82);
+    for (distance, weight) in [(1e6, 1e-9), (1e8, 1e-13), (1e8, 1e-16)] {
+        let mut x = DMatrix::from_fn(1000, 2, |_, _| rng.sample(StandardNormal));
+        x.row_mut(0).fill(-distance);
+        let mut w = DVector::from_element(1000, 1.0);
+        w[0] = weight;
+        let expected = covariance(&points(&x), &w);
+        let prior = Prior::from_weighted_data(&x, &w).unwrap();
+        let found = prior.w0.try_inverse().unwrap();
+        assert_relative_eq!(found, expected, epsilon = 1e-8);
+        let diagonal = Em::new(1).covariance(Covariance::Diagonal).max_iterations(0);
+        let found = diagonal.fit_weighted(&x, &w).unwrap().mixture;
+        let found = found.covariance(0).diagonal();
+        assert_relative_eq!(found, expected.diagonal(), epsilon = 1e-8);
     }
 }
