@@ -113,6 +113,103 @@ fn an_e_step_is_its_formulas_at_every_size() {
     }
 }
 
+/// A covariance of this size, whose axes differ by up to `condition`.
+fn thin(d: usize, size: f64, condition: f64, rng: &mut Rng) -> DMatrix<f64> {
+    let random = DMatrix::<f64>::from_fn(d, d, |_, _| rng.sample(StandardNormal));
+    let axes = random.qr().q();
+    let lengths = DVector::from_fn(d, |_, _| condition.powf(-rng.random::<f64>()));
+    let sigma = &axes * DMatrix::from_diagonal(&(lengths * size)) * axes.transpose();
+    (&sigma + sigma.transpose()) / 2.0
+}
+
+/// Mixtures of all sizes, far from zero, with thin covariances and, at times, all points in a small
+/// place far out; many have no weight, whole blocks among them. The errors are 1e-12 of the sizes, or as
+/// much as the worst condition costs.
+#[test]
+fn an_e_step_keeps_its_digits() {
+    let mut rng = rng(73);
+    for case in 0..150 {
+        let n = [1, 31, 33, 257, 700, 2049][rng.random_range(0..6)];
+        let d = rng.random_range(1..if n < 300 { 20 } else { 6 });
+        let k = rng.random_range(1..6);
+        let condition = 10_f64.powf(rng.random_range(0.0..8.0));
+        let size = 10_f64.powi(rng.random_range(-20..20));
+        let offset = size.sqrt() * [0.0, 1e4, 1e8][rng.random_range(0..3)];
+        let mut normal = |scale: f64| scale * rng.sample::<f64, _>(StandardNormal);
+        let apart = normal(50.0);
+        let means =
+            DMatrix::from_fn(k, d, |_, _| offset + normal(apart) * size.sqrt());
+        // In every third case all points are in a small place, far out.
+        let (away, spread) = [(0.0, 1.0), (0.0, 20.0), (1e3, 1e-3)][case % 3];
+        let x = DMatrix::from_fn(n, d, |n, j| {
+            let from = if away == 0.0 { means[(n % k, j)] } else { offset };
+            from + (away + normal(spread)) * size.sqrt()
+        });
+        let weights = DVector::from_fn(k, |_, _| rng.random_range(0.01..1.0));
+        let weights = &weights / weights.sum();
+        let sigmas: Vec<DMatrix<f64>> =
+            (0..k).map(|_| thin(d, size, condition, &mut rng)).collect();
+        let m = GaussianMixture::new(weights, means, sigmas).unwrap();
+        let mut w = DVector::from_fn(n, |_, _| {
+            if rng.random_bool(0.2) { 0.0 } else { rng.random_range(0.1..2.0) }
+        });
+        w.rows_mut(0, n / 2).fill(0.0);
+        w[n - 1] = 1.0;
+
+        let allowed = 1e-12_f64.max(1e-16 * condition);
+        let found = e_step(&m, &x, Some(w.as_view())).unwrap();
+        let roots: Vec<_> =
+            (0..k).map(|k| m.covariance(k).clone().cholesky().unwrap()).collect();
+        let log_density = |x: &DVector<f64>| {
+            let scores = roots.iter().enumerate().map(|(k, root)| {
+                let residual = x - m.means().row(k).transpose();
+                let squared = residual.dot(&root.solve(&residual));
+                let constant = d as f64 * std::f64::consts::TAU.ln();
+                m.weights()[k].ln()
+                    - 0.5 * (squared + root.ln_determinant() + constant)
+            });
+            let scores: Vec<f64> = scores.collect();
+            let largest = scores.iter().fold(f64::MIN, |a, b| a.max(*b));
+            largest + scores.iter().map(|s| (s - largest).exp()).sum::<f64>().ln()
+        };
+        let rows = points(&x);
+        let total: f64 = rows.iter().zip(&w).map(|(x, w)| w * log_density(x)).sum();
+        let error = (found.log_likelihood() - total).abs();
+        assert!(error < allowed * found.magnitude(), "{n} {d} {k} {condition:e}");
+
+        let r = m.responsibilities(&x).unwrap();
+        for (k, moments) in found.components().iter().enumerate() {
+            let shares = r.column(k).component_mul(&w);
+            let count = shares.sum();
+            assert_relative_eq!(moments.count(), count, max_relative = 1e-13);
+            if count < 1e-9 {
+                continue;
+            }
+            let sum = |of: &dyn Fn(&DVector<f64>) -> DMatrix<f64>| {
+                let each = rows.iter().zip(&shares).map(|(x, r)| of(x) * *r);
+                each.reduce(|a, b| a + b).unwrap() / count
+            };
+            let near = &rows[n - 1];
+            let shift = sum(&|x| DMatrix::from_columns(&[x - near]));
+            let mean = near + shift.column(0);
+            let scatter = sum(&|x| {
+                let residual = x - near - shift.column(0);
+                &residual * residual.transpose()
+            });
+            let extent = scatter.diagonal().max().sqrt();
+            let last_place = 1e-15 * mean.amax();
+            let error = (moments.mean().unwrap() - &mean).amax();
+            assert!(error < allowed * extent + last_place, "{n} {d} {condition:e}");
+            let error = (moments.covariance().unwrap() - &scatter).amax();
+            let rounded = last_place * (extent + last_place);
+            assert!(
+                error < allowed * extent.powi(2) + rounded,
+                "{n} {d} {condition:e}"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_bits_do_not_depend_on_the_threads() {
     let mut rng = rng(72);

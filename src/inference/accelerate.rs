@@ -35,10 +35,10 @@ pub enum Acceleration {
     /// The updates end at θ₁, θ₂, θ₃. Between them lie a step r = θ₂ − θ₁ and its change
     /// v = (θ₃ − θ₂) − r. If each step is ρ times the one before, then s = ‖r‖/‖v‖ is 1/(1 − ρ), and
     /// the steps lead to θ′ = θ₁ + 2 s r + s² v. The fit goes on from there if the objective is no
-    /// lower than at θ₂, and else from θ₃. (Both cost an E-step, which counts as an iteration. Where
-    /// s ≤ 1, or θ′ is no model however much the leap is shortened, there is none and it costs
-    /// nothing.) The longest s allowed is 4 at first; it grows where it has done well, and shrinks
-    /// where a leap was refused.
+    /// lower than at θ₂, and else from θ₃, which is then the next θ₁: two updates later it leaps again.
+    /// (Both cost an E-step, which counts as an iteration. Where s ≤ 1, or θ′ is no model however much
+    /// the leap is shortened, there is none and it costs nothing.) The longest s allowed is 4 at first;
+    /// it grows where it has done well, and shrinks where a leap was refused.
     ///
     /// For EM, θ is ln π, the means, and the Cholesky factors with the logarithms of their
     /// diagonals, in units of the columns' standard deviations. For [`Vb`](crate::Vb) it is the

@@ -5,13 +5,7 @@ use nalgebra::DVector;
 
 use super::summary::Summary;
 use crate::kernel::{Pass, Points, Score, Sums, gather};
-use crate::math::Structured;
 use crate::{Moments, Result};
-
-/// A component whose whitened mean shift exceeds this many times the smallest
-/// eigenvalue of its new scatter is gathered again about its new mean: the shift's
-/// square would cost the scatter that many times the rounding error.
-const FAR: f64 = 1e3;
 
 pub(crate) fn e_step(scores: &[Score], points: &Points) -> Result<Summary> {
     let whitened = gather(scores, points, Pass::Whitened)?;
@@ -21,7 +15,7 @@ pub(crate) fn e_step(scores: &[Score], points: &Points) -> Result<Summary> {
     let far: Vec<Option<DVector<f64>>> = components
         .iter()
         .zip(&whitened.sums)
-        .map(|(moments, sums)| moments.mean().filter(|_| moved_too_far(sums)))
+        .map(|(moments, sums)| moments.mean().filter(|_| sums.moved_too_far()))
         .collect();
     if far.iter().any(Option::is_some) {
         let again = gather(scores, points, Pass::About(&far))?;
@@ -50,28 +44,4 @@ fn unwhiten(sums: &Sums, score: &Score) -> Moments {
         &back.times(&sums.first),
         back.congruence(&sums.second.clone().mirrored()),
     )
-}
-
-/// Whether ‖ȳ‖² > FAR · λ_min, where ȳ is the mean and λ_min the smallest eigenvalue
-/// of the covariance of the whitened residuals: whether covariance − ‖ȳ‖²/FAR is not
-/// positive definite. (Of independent coordinates, each is judged by itself.)
-fn moved_too_far(sums: &Sums) -> bool {
-    let shift = &sums.first / sums.count;
-    let distance = shift.norm_squared();
-    if sums.count == 0.0 || distance == 0.0 {
-        return false;
-    }
-    match &sums.second {
-        Structured::Diagonal { diagonal, .. } => {
-            let mut pairs = diagonal.iter().zip(&shift);
-            pairs.any(|(t, s)| s * s > FAR * (t / sums.count - s * s))
-        }
-        Structured::Dense(second) => {
-            let mut covariance = second / sums.count - &shift * shift.transpose();
-            for i in 0..shift.len() {
-                covariance[(i, i)] -= distance / FAR;
-            }
-            nalgebra::Cholesky::new(covariance).is_none()
-        }
-    }
 }

@@ -30,6 +30,6 @@ fn grain(scores: &[Score]) -> usize {
         let d = score.mean.len();
         8 + if score.whitener.is_diagonal() { d } else { d * d }
     };
-    let work = LEAF * scores.iter().map(of_point).sum::<usize>();
-    ((1 << 20) / work).max(1)
+    let work: usize = scores.iter().map(of_point).sum();
+    ((1 << 20) / LEAF / work).max(1) // times LEAF it might not fit into 32 bits
 }

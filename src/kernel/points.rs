@@ -71,10 +71,21 @@ impl<'a> Points<'a> {
     /// Count, mean and scatter of all points (or only its diagonal), in coordinates relative to
     /// the origin.
     pub fn moments(&self, diagonal: bool) -> Result<Moments> {
-        let unit = Score::unit(self.dimension(), diagonal);
-        let sums = gather(&[unit], self, Pass::Whitened)?.sums.swap_remove(0);
-        let origin = DVector::zeros(self.dimension());
-        Ok(Moments::from_parts(sums.count, origin, &sums.first, sums.second))
+        let unit = &[Score::unit(self.dimension(), diagonal)];
+        let about = |centre: DVector<f64>, pass: Pass| {
+            let sums = gather(unit, self, pass)?.sums.swap_remove(0);
+            let far = sums.moved_too_far();
+            let (count, first) = (sums.count, &sums.first);
+            Ok((Moments::from_parts(count, centre, first, sums.second), far))
+        };
+        let (moments, far) = about(DVector::zeros(self.dimension()), Pass::Whitened)?;
+        match moments.mean() {
+            // The origin is an outlier, whose distance would cost the scatter its digits.
+            Some(mean) if far => {
+                Ok(about(mean.clone(), Pass::About(&[Some(mean)]))?.0)
+            }
+            _ => Ok(moments),
+        }
     }
 }
 

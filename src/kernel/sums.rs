@@ -1,12 +1,17 @@
 //! Sums over the rows of a block for one component: Σ r, and of the residuals y = A (x − m) Σ r y
 //! and Σ r y yᵀ.
 
-use nalgebra::DVector;
+use nalgebra::{Cholesky, DVector};
 
 use super::lanes::Lanes;
 use super::tiles::{Layout, square};
 use super::{Block, Score};
 use crate::math::Structured;
+
+/// Where the whitened mean shift exceeds this many times the smallest eigenvalue of the scatter, the
+/// sums are gathered again about the new mean: the shift's square would cost the scatter that many times
+/// the rounding error.
+const FAR: f64 = 1e3;
 
 /// Sums over some rows for one component: Σ r, Σ r y and Σ r y yᵀ (lower triangle, or diagonal).
 pub(crate) struct Sums {
@@ -119,6 +124,32 @@ impl Block {
             let [first, second] = L::totals([first, second]);
             *total += first;
             *squares += second;
+        }
+    }
+}
+
+impl Sums {
+    /// Whether ‖ȳ‖² > FAR · λ_min, where ȳ is the mean and λ_min the smallest eigenvalue
+    /// of the covariance of the whitened residuals: whether covariance − ‖ȳ‖²/FAR is not
+    /// positive definite. (Of independent coordinates, each is judged by itself.)
+    pub fn moved_too_far(&self) -> bool {
+        let shift = &self.first / self.count;
+        let distance = shift.norm_squared();
+        if self.count == 0.0 || distance == 0.0 {
+            return false;
+        }
+        match &self.second {
+            Structured::Diagonal { diagonal, .. } => {
+                let mut pairs = diagonal.iter().zip(&shift);
+                pairs.any(|(t, s)| s * s > FAR * (t / self.count - s * s))
+            }
+            Structured::Dense(second) => {
+                let mut covariance = second / self.count - &shift * shift.transpose();
+                for i in 0..shift.len() {
+                    covariance[(i, i)] -= distance / FAR;
+                }
+                Cholesky::new(covariance).is_none()
+            }
         }
     }
 }
