@@ -534,7 +534,8 @@ fn distances() -> Result<()> {
         .curve("", move |inverse| scale * inverse, Colour::Grey)
         .with_dashes()
         .dots("plain", plainly, Colour::Ink)
-        .dots("leaping", leaping, Colour::component(1))
+        .line("leaping", leaping.clone(), Colour::component(1))
+        .dots("", leaping, Colour::component(1))
         .save("ch21-distances")
 }
 

@@ -428,11 +428,16 @@ fn natural_parameters() {
     }
 }
 
-/// Counted, from a gap on the straight line to one a million times smaller.
+/// Counted, from a gap on the straight line to one a million times smaller. The second form
+/// is nearly the first where λ is close to 1, and is not elsewhere.
 #[test]
 fn updates_needed() {
-    for mean in [0.5, 0.75] {
-        let x = two_means(mean);
+    let mut shares = Vec::new();
+    // The closer the mean square is to 1, the closer is the peak to 0, and λ to 1.
+    for square in [1.03, 1.3, 3.0] {
+        let mut x = two_means(0.5);
+        let scale = (square / x.iter().map(|x| x * x / 300.0).sum::<f64>()).sqrt();
+        x.iter_mut().for_each(|x| *x *= scale);
         let height = |mu: f64| {
             x.iter()
                 .map(|x| (0.5 * bell(x - mu, 1.0) + 0.5 * bell(x + mu, 1.0)).ln())
@@ -453,5 +458,12 @@ fn updates_needed() {
             (f64::from(updates) - expected).abs() < 1.0 + 0.05 * expected,
             "{updates} for {expected}"
         );
+        let second = 1e6_f64.ln() / (2.0 * (1.0 - lambda));
+        let excess = (second - expected) / expected;
+        // −ln λ is 1 − λ and half its square, and more.
+        assert!(excess > 0.5 * (1.0 - lambda), "{lambda}: {excess}");
+        assert!(lambda < 0.9 || excess < 0.6 * (1.0 - lambda), "{lambda}: {excess}");
+        shares.push(lambda);
     }
+    assert!(shares[0] > 0.9 && shares[2] < 0.5, "{shares:?}");
 }
