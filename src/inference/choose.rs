@@ -8,7 +8,7 @@ use crate::inference::choices::{Choice, Choices, Fitted, costs_a_row};
 use crate::inference::em::{Em, EmFit};
 use crate::inference::vb::Vb;
 use crate::kernel::Points;
-use crate::mixture::{Covariance, sureness};
+use crate::mixture::Covariance;
 use crate::{Error, Result};
 
 /// A table has at most so many K.
@@ -171,13 +171,13 @@ impl Fitted {
     fn new(fit: EmFit, points: &Points) -> Result<Self> {
         let (mixture, log_likelihood) = (&fit.mixture, fit.log_likelihood());
         let bic = mixture.criterion(log_likelihood, points.total.ln());
-        let r = mixture.responsibilities(points.x)?;
+        let sureness = mixture.sureness(points.x, |n| points.weight(n))?;
         Ok(Fitted {
             parameters: mixture.parameter_count(),
             log_likelihood,
             aic: mixture.criterion(log_likelihood, 2.0),
             bic,
-            icl: bic - 2.0 * sureness(&r, |n| points.weight(n)),
+            icl: bic - 2.0 * sureness,
             fit,
         })
     }

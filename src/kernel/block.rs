@@ -11,8 +11,8 @@ use super::lanes::{LANES, Lanes};
 use super::tiles::{BAND, Layout, Rows, STRIP, pack, whiten};
 use super::{Points, Score, Tails};
 
-/// A block's residuals fit into this many numbers, so that they are still in the second cache when
-/// they are read again.
+/// A block's residuals (or its points, where no A is dense) fit into this many numbers, so that they
+/// are still in the second cache when they are read again.
 const SECOND_CACHE: usize = 1 << 16;
 
 /// And one component's into this many, or at least the columns that are multiplied at a time, so that
@@ -26,6 +26,8 @@ const FEWEST: usize = STRIP * LANES;
 /// What the size of a block's arrays depends on.
 #[derive(Clone, Copy, PartialEq)]
 struct Shape {
+    /// N in whole strips, or the most rows of a block.
+    n: usize,
     k: usize,
     d: usize,
     /// How many of the A are dense.
@@ -33,10 +35,11 @@ struct Shape {
 }
 
 impl Shape {
-    fn of(scores: &[Score]) -> Self {
+    fn of(scores: &[Score], n: usize) -> Self {
         let dense =
             scores.iter().filter(|score| !score.whitener.is_diagonal()).count();
-        Shape { k: scores.len(), d: scores[0].mean.len(), dense }
+        let n = n.min(MOST).next_multiple_of(FEWEST);
+        Shape { n, k: scores.len(), d: scores[0].mean.len(), dense }
     }
 }
 
@@ -69,13 +72,13 @@ pub(crate) struct Block {
 
 impl Block {
     fn new(shape: Shape) -> Self {
-        let Shape { k, d, dense } = shape;
-        let capacity = if dense > 0 {
-            let fits = (SECOND_CACHE / (dense * d)).min(FIRST_CACHE / d.min(BAND));
-            fits.clamp(FEWEST, MOST) / FEWEST * FEWEST
+        let Shape { n, k, d, dense } = shape;
+        let fits = if dense > 0 {
+            (SECOND_CACHE / (dense * d)).min(FIRST_CACHE / d.min(BAND))
         } else {
-            MOST
+            SECOND_CACHE / d
         };
+        let capacity = fits.clamp(FEWEST, n) / FEWEST * FEWEST;
         let layout = Layout { used: 0, stride: capacity / LANES + 1 };
         let columns = |count: usize| vec![[0.0; LANES]; count * layout.stride];
         Block {
@@ -290,10 +293,10 @@ impl Block {
 pub(crate) struct Blocks(Mutex<Vec<Block>>);
 
 impl Blocks {
-    /// One for these scores.
+    /// One for these scores and N points.
     #[inline(always)]
-    pub fn take<L: Lanes>(&self, scores: &[Score]) -> Block {
-        let shape = Shape::of(scores);
+    pub fn take<L: Lanes>(&self, scores: &[Score], n: usize) -> Block {
+        let shape = Shape::of(scores, n);
         let idle = self.idle().pop().filter(|block| block.shape == shape);
         let mut block = idle.unwrap_or_else(|| Block::new(shape));
         block.pack::<L>(scores);

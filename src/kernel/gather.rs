@@ -117,7 +117,7 @@ impl Task for Leaf<'_> {
     fn run<L: Lanes>(self) -> Result<Gathered> {
         let Leaf { scores, points, leaf, pass } = self;
         let rows = leaf * LEAF..points.len().min((leaf + 1) * LEAF);
-        let mut block = points.blocks.take::<L>(scores);
+        let mut block = points.blocks.take::<L>(scores, points.len());
         let mut gathered = Gathered::nothing(scores);
         for start in rows.clone().step_by(block.capacity()) {
             block.load(points, start, rows.end);

@@ -16,7 +16,10 @@ mod tiles;
 use block::{Block, Blocks};
 pub(crate) use gather::{Pass, gather};
 pub(crate) use points::Points;
-pub(crate) use read::{distances, log_densities, most_probable, responsibilities};
+pub(crate) use read::{
+    distances, largest_responsibilities, log_densities, most_probable,
+    responsibilities,
+};
 pub(crate) use score::{Score, Tails};
 pub(crate) use sums::Sums;
 

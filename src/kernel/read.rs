@@ -22,7 +22,7 @@ impl<F: FnMut(&Block) -> Result<()>> Task for Reading<'_, F> {
 
     #[inline(always)]
     fn run<L: Lanes>(mut self) -> Result<()> {
-        let mut block = self.points.blocks.take::<L>(self.scores);
+        let mut block = self.points.blocks.take::<L>(self.scores, self.points.len());
         for start in self.rows.clone().step_by(block.capacity()) {
             block.load(self.points, start, self.rows.end);
             block.evaluate::<L>(self.scores);
@@ -104,6 +104,26 @@ pub(crate) fn responsibilities(
         r.rows_mut(start, block.nrows()).copy_from(&block);
     }
     Ok(r)
+}
+
+/// maxₖ rₙₖ for every row of `x`.
+pub(crate) fn largest_responsibilities(
+    scores: &[Score],
+    x: DMatrixView<'_, f64>,
+) -> Result<DVector<f64>> {
+    let leaves = map_leaves(scores, &rows(scores, x)?, |block, found| {
+        block.check_reach()?;
+        let shares = |k: usize| &block.shares(k).as_flattened()[..block.rows];
+        let first = found.len();
+        found.extend_from_slice(shares(0));
+        for k in 1..scores.len() {
+            for (largest, r) in found[first..].iter_mut().zip(shares(k)) {
+                *largest = r.max(*largest);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(DVector::from_vec(leaves.concat()))
 }
 
 /// The column of the largest entry of each row; the first of equals.

@@ -54,6 +54,35 @@ impl Sums {
             }
         }
     }
+
+    /// Whether the mean ȳ of the residuals lies so far out that squares of ȳ swamp the scatter about it:
+    /// further than the spread in some coordinate (else they are no larger than what is summed in any case), and
+    /// ‖ȳ‖² > FAR · λ_min, with λ_min the smallest eigenvalue of the residuals' covariance: covariance −
+    /// ‖ȳ‖²/FAR is not positive definite. (Of independent coordinates, each is judged by itself.)
+    pub fn moved_too_far(&self) -> bool {
+        if self.count == 0.0 {
+            return false;
+        }
+        let shift = &self.first / self.count;
+        match &self.second {
+            Structured::Diagonal { diagonal, .. } => {
+                let mut pairs = diagonal.iter().zip(&shift);
+                pairs.any(|(t, s)| s * s > FAR * (t / self.count - s * s))
+            }
+            Structured::Dense(second) => {
+                let mut covariance = second / self.count - &shift * shift.transpose();
+                if (0..shift.len()).all(|i| shift[i] * shift[i] <= covariance[(i, i)])
+                {
+                    return false;
+                }
+                let distance = shift.norm_squared();
+                for i in 0..shift.len() {
+                    covariance[(i, i)] -= distance / FAR;
+                }
+                Cholesky::new(covariance).is_none()
+            }
+        }
+    }
 }
 
 impl Block {
@@ -124,32 +153,6 @@ impl Block {
             let [first, second] = L::totals([first, second]);
             *total += first;
             *squares += second;
-        }
-    }
-}
-
-impl Sums {
-    /// Whether ‖ȳ‖² > FAR · λ_min, where ȳ is the mean and λ_min the smallest eigenvalue
-    /// of the covariance of the whitened residuals: whether covariance − ‖ȳ‖²/FAR is not
-    /// positive definite. (Of independent coordinates, each is judged by itself.)
-    pub fn moved_too_far(&self) -> bool {
-        let shift = &self.first / self.count;
-        let distance = shift.norm_squared();
-        if self.count == 0.0 || distance == 0.0 {
-            return false;
-        }
-        match &self.second {
-            Structured::Diagonal { diagonal, .. } => {
-                let mut pairs = diagonal.iter().zip(&shift);
-                pairs.any(|(t, s)| s * s > FAR * (t / self.count - s * s))
-            }
-            Structured::Dense(second) => {
-                let mut covariance = second / self.count - &shift * shift.transpose();
-                for i in 0..shift.len() {
-                    covariance[(i, i)] -= distance / FAR;
-                }
-                Cholesky::new(covariance).is_none()
-            }
         }
     }
 }

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::{Covariance, sample_labelled};
 use crate::distribution::{Gaussian, Structure, check_weights};
 use crate::finite::check_finite;
-use crate::kernel::{Score, log_densities, most_probable, responsibilities};
+use crate::kernel::{
+    Score, largest_responsibilities, log_densities, most_probable, responsibilities,
+};
 use crate::math::Structured;
 use crate::{Error, Result};
 
@@ -245,8 +247,17 @@ impl GaussianMixture {
     /// As [`GaussianMixture::responsibilities`].
     pub fn icl<'a>(&self, x: impl Into<DMatrixView<'a, f64>>) -> Result<f64> {
         let x = x.into();
-        let r = self.responsibilities(x)?;
-        Ok(self.bic(x)? - 2.0 * sureness(&r, |_| 1.0))
+        Ok(self.bic(x)? - 2.0 * self.sureness(x, |_| 1.0)?)
+    }
+
+    /// Σₙ wₙ ln maxₖ rₙₖ ≤ 0, which is 0 if no row's component is in doubt.
+    pub(crate) fn sureness(
+        &self,
+        x: DMatrixView<'_, f64>,
+        weight: impl Fn(usize) -> f64,
+    ) -> Result<f64> {
+        let largest = largest_responsibilities(&self.scores(), x)?;
+        Ok(largest.iter().enumerate().map(|(n, r)| weight(n) * r.ln()).sum())
     }
 
     /// −2 ln p(X), given that, and this `price` for each parameter.
@@ -282,12 +293,6 @@ impl GaussianMixture {
             self.components.into_iter().map(|c| c.translated(shift)).collect();
         self
     }
-}
-
-/// Σₙ wₙ ln maxₖ rₙₖ ≤ 0, which is 0 if no row's component is in doubt.
-pub(crate) fn sureness(r: &DMatrix<f64>, weight: impl Fn(usize) -> f64) -> f64 {
-    let rows = r.row_iter().enumerate();
-    rows.map(|(n, row)| weight(n) * row.max().ln()).sum()
 }
 
 /// Each component's weight, mean and covariance, with the precision asked for (`{:.8}`; 4 if none

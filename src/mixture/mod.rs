@@ -15,7 +15,6 @@ mod student_t;
 
 pub use covariance::Covariance;
 pub use gaussian::GaussianMixture;
-pub(crate) use gaussian::sureness;
 pub use student_t::StudentTMixture;
 
 /// `n` points of dimension `d`, and the component that each came from: the label first, then the point.
