@@ -27,5 +27,5 @@ mod ch14;
 mod ch15;
 mod ch16;
 mod ch17;
-mod ch21;
 mod ch20;
+mod ch21;
