@@ -247,18 +247,8 @@ fn square_tile<L: Lanes, const J: usize, const I: usize>(
             }
         }
     }
-    add_totals(sums, into, dimension);
-}
-// ANCHOR_END: square_tile
-
-/// Adds the total of each vector to an I×J part of a matrix with columns of length `dimension`: two columns
-/// of vectors are added up at a time.
-#[inline(always)]
-fn add_totals<L: Lanes, const J: usize, const I: usize>(
-    sums: [[L; I]; J],
-    into: &mut [f64],
-    dimension: usize,
-) {
+    // Now the lanes of each sum are added up, those of two columns of sums at a time.
+    // ANCHOR_END: square_tile
     for j in (0..J).step_by(2) {
         let pair: [L; LANES] = std::array::from_fn(|e| match (j + e / I, e % I) {
             (j, i) if j < J && e < 2 * I => sums[j][i],
