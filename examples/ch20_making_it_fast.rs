@@ -562,15 +562,6 @@ fn main() -> Result<()> {
     }
     println!("different answers of the library on 1, 2, 3 and 8 = {}", found.len());
 
-    println!("\n# Single precision");
-    let (mixture, x) = problem(100_000, 2, 3)?;
-    let log_density = mixture.log_density(&x)?;
-    let double: f64 = log_density.iter().sum();
-    let single: f32 = log_density.iter().map(|l| *l as f32).sum();
-    println!("log likelihood = {double:.3}");
-    println!("added up in f32 = {single:.3}");
-    println!("gain at which a fit stops = {:.1}", 1e-6 * x.nrows() as f64);
-
     println!("\n# The exponential");
     println!("terms   bound of the remainder   largest error   in last places");
     let mut errors = Vec::new();
@@ -587,6 +578,7 @@ fn main() -> Result<()> {
     Chart::new("terms of the series", "largest relative error of exp x")
         .whole_x()
         .log_y()
+        .x_range(6.0..17.0)
         .y_range(1e-21..1e-2)
         .line("what the series leaves out, at most", bounds, Colour::component(1))
         .dots("the kernel's exp with so many terms", found, Colour::component(0))
@@ -633,8 +625,9 @@ fn figures() -> Result<()> {
         .save("ch20-blocks")?;
 
     let machine: Vec<f64> = recorded("The machine").into_iter().flatten().collect();
-    let (peak, memory) = (machine[0], machine[2]);
+    let (peak, product, memory) = (machine[0], machine[1], machine[2]);
     let roof = [0.5, peak / memory, 200.0].map(|i: f64| (i, peak.min(i * memory)));
+    let half = [0.5, 200.0].map(|i| (i, 0.5 * product));
     let shapes = recorded("Shapes, K = 8");
     let sizes = [(2, 3), (8, 8), (32, 8)].into_iter().enumerate();
     let plain = sizes.map(|(size, (d, k))| {
@@ -644,7 +637,9 @@ fn figures() -> Result<()> {
     Chart::new("operations for a byte from memory", "GFLOP/s")
         .log_x()
         .log_y()
-        .line("the machine's roof, one thread", roof, Colour::Ink)
+        .line("the machine’s roof, one thread", roof, Colour::Ink)
+        .line("half of a matrix product’s rate", half, Colour::Ink)
+        .with_dashes()
         .dots("full covariances", pairs(&shapes, 2, 3), Colour::component(0))
         .dots("diagonal covariances", pairs(&shapes, 5, 6), Colour::component(1))
         .dots("step 1: loops, three passes", plain, Colour::component(2))

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 use std::hint::black_box;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use mixtures::nalgebra::DMatrix;
 use mixtures::{Covariance, Em, GaussianMixture, Result, Start};
@@ -14,6 +14,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use kernel::lanes::{LANES, dispatch};
 use kernel::vectors::{Blocks, Peak, Stream, Workspace};
+use report::{Report, two_digits};
 
 /// Three files of the library's own, and beside them what uses them.
 #[allow(dead_code, unused_imports)]
@@ -25,6 +26,7 @@ mod kernel {
     #[path = "../../benches/steps/vectors.rs"]
     pub mod vectors;
 }
+mod report;
 #[allow(dead_code)]
 #[path = "../../examples/ch20_making_it_fast.rs"]
 mod steps;
@@ -32,7 +34,7 @@ mod steps;
 /// Of what is compared, each is run so often.
 const ROUNDS: usize = 9;
 
-/// A run of a contestant, in seconds.
+/// Runs a contestant once more: its best so far, in seconds.
 type Run<'a> = Box<dyn FnMut() -> f64 + 'a>;
 
 fn main() -> Result<()> {
@@ -53,66 +55,28 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Sections for the page to show, and values for its text.
-#[derive(Default)]
-struct Report {
-    values: String,
-    sections: String,
-}
-
-impl Report {
-    fn section(&mut self, name: &str, heading: &str) {
-        let gap = if self.sections.is_empty() { "" } else { "\n" };
-        let _ = writeln!(self.sections, "{gap}# {name}\n{heading}");
-    }
-
-    fn line(&mut self, line: String) {
-        let _ = writeln!(self.sections, "{}", line.trim_end());
-    }
-
-    fn value(&mut self, key: &str, value: impl std::fmt::Display) {
-        let _ = writeln!(self.values, "{key} = {value}");
-    }
-
-    fn text(&self) -> String {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        format!(
-            "command = cargo bench --bench steps -- --record\n\
-             machine = {}, {}, {cores} cores\n\
-             date = {}\n{}\n{}",
-            processor(),
-            instructions(),
-            date(),
-            self.values,
-            self.sections
-        )
-    }
-}
-
-/// The fastest run of each, all of them in turn.
+/// The best of each, where all of them run in turn.
 fn fastest(runs: &mut [Run]) -> Vec<f64> {
-    let mut best = vec![f64::INFINITY; runs.len()];
+    let mut best = Vec::new();
     for _ in 0..ROUNDS {
-        for (best, run) in best.iter_mut().zip(runs.iter_mut()) {
-            *best = best.min(run());
-        }
+        best = runs.iter_mut().map(|run| run()).collect();
     }
     best
+}
+
+/// Work whose fastest run counts.
+fn run<'a, T>(mut work: impl FnMut() -> T + 'a) -> Run<'a> {
+    let mut best = f64::INFINITY;
+    Box::new(move || {
+        best = best.min(timed(&mut work));
+        best
+    })
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> f64 {
     let begin = Instant::now();
     black_box(work());
     begin.elapsed().as_secs_f64()
-}
-
-/// Two significant digits, as far as they stand before or just behind the point.
-fn two_digits(value: f64) -> String {
-    match value {
-        v if v < 9.95 => format!("{v:.1}"),
-        v if v < 99.5 => format!("{v:.0}"),
-        v => format!("{:.0}", (v / 10.0).round() * 10.0),
-    }
 }
 
 fn pool(threads: usize) -> ThreadPool {
@@ -146,7 +110,8 @@ impl<'a> Iteration<'a> {
         Iteration { x, em, pool: pool(threads), few, many }
     }
 
-    /// The best so far.
+    /// Of the best so far: a difference of bests, and not the best of the differences, which a run
+    /// that something else slowed down would make too small.
     fn run(&mut self) -> f64 {
         let fit = |iterations| {
             let em = self.em.clone().max_iterations(iterations);
@@ -181,18 +146,18 @@ fn climb((n, d, k): (usize, usize, usize)) -> Result<Vec<f64>> {
     let expected = steps::library(mixture, x)?;
     let mut runs: Vec<Run> = Vec::new();
     for (name, step) in SCALAR {
-        runs.push(Box::new(move || timed(|| step(mixture, x))));
+        runs.push(run(move || step(mixture, x)));
         check(name, &step(mixture, x)?, &expected);
     }
     for (name, by_vectors) in BY_VECTORS {
         // As the library has it: a component's residuals in the first cache.
         let rows = (2048 / d.min(16)).clamp(32, 256);
         let mut workspace = Workspace::new(parts, rows);
-        let mut run = move || {
+        let mut step = move || {
             dispatch(Blocks { parts, x, workspace: &mut workspace, by_vectors })
         };
-        check(name, &run(), &expected);
-        runs.push(Box::new(move || timed(&mut run)));
+        check(name, &step(), &expected);
+        runs.push(run(step));
     }
     let mut iteration = Iteration::new(x, mixture, Covariance::Full, 1);
     runs.push(Box::new(move || iteration.run()));
@@ -253,11 +218,10 @@ fn blocks(report: &mut Report) -> Result<()> {
         let mut runs: Vec<Run> = Vec::new();
         for &rows in &lengths {
             let mut workspace = Workspace::new(parts, rows);
-            let mut run = move || {
+            runs.push(run(move || {
                 let workspace = &mut workspace;
                 dispatch(Blocks { parts, x, workspace, by_vectors: true })
-            };
-            runs.push(Box::new(move || timed(&mut run)));
+            }));
         }
         let best = fastest(&mut runs);
         columns.push(best.iter().map(|s| s * 1e9 / n as f64).collect::<Vec<_>>());
@@ -267,11 +231,13 @@ fn blocks(report: &mut Report) -> Result<()> {
             format!("{:.1}", at(1 << 17) / at(256)),
         );
     }
-    report
-        .section("Rows in a block", "rows, ns a point   D = 2, K = 3   D = 8, K = 8");
+    report.section(
+        "Rows in a block",
+        "nanoseconds a point\n  rows     N×2, K = 3   N×8, K = 8",
+    );
     for (i, rows) in lengths.iter().enumerate() {
         let (a, b) = (columns[0][i], columns[1][i]);
-        report.line(format!("{rows:>12} {a:>17.1} {b:>14.1}"));
+        report.line(format!("{rows:>6} {a:>14.1} {b:>12.1}"));
     }
     Ok(())
 }
@@ -294,11 +260,11 @@ fn threads(report: &mut Report) -> Result<()> {
     }
     report.section(
         "Threads",
-        "threads   ms, 1,000,000 × 2, K = 3   ms, 200,000 × 8, K = 8",
+        "milliseconds an iteration\nthreads  1,000,000 × 2  200,000 × 8",
     );
     for (i, threads) in counts.iter().enumerate() {
         let (a, b) = (columns[0][i] * 1e3, columns[1][i] * 1e3);
-        report.line(format!("{threads:>7} {a:>26.2} {b:>24.2}"));
+        report.line(format!("{threads:>7} {a:>14.2} {b:>12.2}"));
     }
     let last = counts.len() - 1;
     report.value("most threads", counts[last]);
@@ -317,9 +283,9 @@ fn machine(report: &mut Report) {
     let memory = vec![[1.0; LANES]; 1 << 22];
     let a = DMatrix::from_fn(1000, 1000, |i, j| ((i * 7 + j) % 10) as f64);
     let mut runs: Vec<Run> = vec![
-        Box::new(|| timed(|| dispatch(Peak(black_box(1_000_000))))),
-        Box::new(|| timed(|| dispatch(Stream(&memory)))),
-        Box::new(|| timed(|| &a * black_box(&a))),
+        run(|| dispatch(Peak(black_box(1_000_000)))),
+        run(|| dispatch(Stream(&memory))),
+        run(|| &a * black_box(&a)),
     ];
     let best = fastest(&mut runs);
     let bytes = (memory.len() * LANES * 8) as f64;
@@ -334,11 +300,12 @@ fn machine(report: &mut Report) {
     report.value("traffic of three passes in 2", two_digits(traffic));
 }
 
-/// Operations of an E-step for one row, with about 40 for an exponential and what belongs to it.
+/// Operations of an E-step for one row, with about 40 for an exponential and what belongs to it. With
+/// a diagonal, x − m and its whitening are computed twice.
 fn operations(d: usize, k: usize, shape: Covariance) -> f64 {
     let (d, k) = (d as f64, k as f64);
     match shape {
-        Covariance::Diagonal => k * (9.0 * d + 43.0) + 35.0,
+        Covariance::Diagonal => k * (10.0 * d + 43.0) + 35.0,
         _ => k * (2.0 * d * d + 7.0 * d + 43.0) + 35.0,
     }
 }
@@ -375,42 +342,4 @@ fn shapes(report: &mut Report) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn processor() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("model name"));
-    let name =
-        line.and_then(|line| line.split_once(':')).map(|(_, name)| name.trim());
-    name.unwrap_or(std::env::consts::ARCH).to_string()
-}
-
-/// Which kind of vectors the kernel has chosen.
-fn instructions() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq")
-        {
-            return "AVX-512";
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return "AVX2";
-        }
-    }
-    "no wide vectors"
-}
-
-/// Today, as year-month-day (Hinnant, "chrono-compatible low-level date algorithms").
-fn date() -> String {
-    let since =
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let days = since.as_secs() / 86_400 + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * day + 2) / 153; // months since March
-    let day = day - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year + 400 * era + u64::from(month <= 2);
-    format!("{year}-{month:02}-{day:02}")
 }

@@ -5,7 +5,7 @@ use mixtures::nalgebra::DMatrix;
 
 use super::elementary;
 use super::lanes::{LANES, Lanes, Task};
-use super::tiles::{BAND, Layout, Rows, STRIP, packed, square, whiten};
+use super::tiles::{BAND, Layout, Rows, STRIP, pack, square, whiten};
 use crate::steps::{Component, Statistics, Sums};
 
 /// An E-step over blocks.
@@ -67,7 +67,9 @@ impl Task for Blocks<'_> {
         let Layout { used, stride } = layout;
         let white = |part: &Component| {
             let by_columns = DMatrix::from_row_slice(d, d, &part.whitener);
-            packed::<L>(by_columns.as_slice(), d)
+            let mut packed = vec![];
+            pack::<L>(by_columns.as_slice(), d, &mut packed);
+            packed
         };
         let whiteners: Vec<Vec<f64>> = parts.iter().map(white).collect();
         let mut sums = Sums::nothing(d, k);

@@ -130,7 +130,7 @@ fn whiten_tile<L: Lanes, const I: usize, const J: usize>(
     squares: &mut [L; J],
     (n, stride): (usize, usize),
 ) {
-    // Loops over constants, which the compiler unrolls, so that the sums stay in registers.
+    // Loops over constants: the compiler unrolls them, and the sums stay in registers.
     let mut sums = [[L::splat(0.0); J]; I];
     for (a, d) in a.as_chunks::<I>().0.iter().zip(difference) {
         let d: [L; J] = std::array::from_fn(|j| L::load(&d[j]));
@@ -247,6 +247,8 @@ fn square_tile<L: Lanes, const J: usize, const I: usize>(
             }
         }
     }
+    // Now the lanes of each sum are added up, those of two columns of sums at a time.
+    // ANCHOR_END: square_tile
     for j in (0..J).step_by(2) {
         let pair: [L; LANES] = std::array::from_fn(|e| match (j + e / I, e % I) {
             (j, i) if j < J && e < 2 * I => sums[j][i],
@@ -258,4 +260,3 @@ fn square_tile<L: Lanes, const J: usize, const I: usize>(
         }
     }
 }
-// ANCHOR_END: square_tile

@@ -17,6 +17,7 @@ fn squared_distances(
     let y = whitener * x;
     white_means.iter().map(|m| (&y - m).norm_squared()).collect()
 }
+// ANCHOR_END: tied
 
 #[test]
 fn a_tied_covariance_is_whitened_once() -> Result<()> {
@@ -41,8 +42,6 @@ fn a_tied_covariance_is_whitened_once() -> Result<()> {
     }
     Ok(())
 }
-// ANCHOR_END: tied
-
 // ANCHOR: roofline
 /// Seconds that an E-step takes at least, on one thread: of arithmetic, and of memory.
 fn at_least(n: f64, d: f64, k: f64, flops: f64, bytes: f64) -> (f64, f64) {
@@ -65,37 +64,6 @@ fn the_roofline_predicts_what_is_slow() {
 }
 // ANCHOR_END: roofline
 
-// ANCHOR: order
-/// Adds up leaves of 64 numbers, then pairs of leaves, and so on: a tree that depends on the length
-/// alone.
-fn along_the_tree(values: &[f64]) -> f64 {
-    if values.len() <= 64 {
-        return values.iter().sum();
-    }
-    let leaves = values.len().div_ceil(64);
-    let (left, right) = values.split_at(leaves / 2 * 64);
-    let (a, b) = rayon::join(|| along_the_tree(left), || along_the_tree(right));
-    a + b
-}
-
-#[test]
-fn parts_give_many_sums_and_a_tree_gives_one() {
-    let mut rng = rng(2);
-    let values: Vec<f64> = (0..100_000).map(|_| rng.random_range(0.0..1.0)).collect();
-    let (mut by_parts, mut by_tree) = (BTreeSet::new(), BTreeSet::new());
-    for threads in 1..=8 {
-        let length = values.len().div_ceil(threads);
-        let sum: f64 = values.chunks(length).map(|p| p.iter().sum::<f64>()).sum();
-        by_parts.insert(sum.to_bits());
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        let tree = pool.build().unwrap().install(|| along_the_tree(&values));
-        by_tree.insert(tree.to_bits());
-    }
-    assert!(by_parts.len() > 3);
-    assert_eq!(by_tree.len(), 1);
-}
-// ANCHOR_END: order
-
 // ANCHOR: single
 /// ln Σₖ exp scoreₖ in single precision, of one-dimensional components with variance 1.
 fn log_density(x: f32, means: &[f32]) -> f32 {
@@ -103,7 +71,6 @@ fn log_density(x: f32, means: &[f32]) -> f32 {
     let largest = scores.iter().copied().fold(f32::MIN, f32::max);
     largest + scores.iter().map(|s| (s - largest).exp()).sum::<f32>().ln()
 }
-
 #[test]
 fn what_single_precision_loses() {
     let mut rng = rng(3);
@@ -122,25 +89,10 @@ fn what_single_precision_loses() {
     let in_single: f32 = each.iter().sum();
     assert!((f64::from(in_single) - double).abs() > 10.0 * stop);
     // And data far from zero are lost before the first operation.
-    let distinct = |values: Vec<f64>| {
-        BTreeSet::from_iter(values.iter().map(|v| v.to_bits())).len()
-    };
+    let count =
+        |v: Vec<f64>| BTreeSet::from_iter(v.iter().map(|v| v.to_bits())).len();
     let far: Vec<f64> = data::faithful().column(1).iter().map(|w| w + 1e8).collect();
     let rounded = far.iter().map(|w| f64::from(*w as f32)).collect();
-    assert_eq!((distinct(far), distinct(rounded)), (51, 8));
+    assert_eq!((count(far), count(rounded)), (51, 8));
 }
 // ANCHOR_END: single
-
-// ANCHOR: terms
-#[test]
-fn eight_terms_are_enough_for_single_precision() {
-    let half = 0.5 * std::f64::consts::LN_2;
-    let remainder = |terms: i32| {
-        2.0_f64.sqrt() * (1..=terms).fold(1.0, |b, i| b * half / f64::from(i))
-    };
-    // Half a unit in the last place of 1 is 2⁻²⁴ there, 2⁻⁵³ in double precision.
-    let enough = |place: i32| (1..).find(|m| remainder(*m) < 2.0_f64.powi(place));
-    assert_eq!(enough(-24 - 3), Some(8));
-    assert_eq!(enough(-53 - 3), Some(14));
-}
-// ANCHOR_END: terms
