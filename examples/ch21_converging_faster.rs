@@ -357,11 +357,11 @@ fn without_the_guard() -> Result<()> {
 }
 
 /// Data, and a fit of them.
-struct Set {
-    name: &'static str,
-    x: DMatrix<f64>,
-    em: Em,
-    components: usize,
+pub struct Set {
+    pub name: &'static str,
+    pub x: DMatrix<f64>,
+    pub em: Em,
+    pub components: usize,
 }
 
 /// 1000 points of two round components so many standard deviations apart.
@@ -372,7 +372,7 @@ fn sample_pair(apart: f64) -> Result<DMatrix<f64>> {
     Ok(pair.sample(1000, &mut rng(21)).0)
 }
 
-fn sets() -> Result<Vec<Set>> {
+pub fn sets() -> Result<Vec<Set>> {
     let set = |name, x, k| Set { name, x, em: Em::new(k).seed(1), components: k };
     let mut notebook = set("notebook, K = 3", data::notebook(), 3);
     notebook.em = Em::new(3).start(Start::Given(notebook_start()?));
@@ -407,7 +407,7 @@ fn missing(end: &GaussianMixture, x: &DMatrix<f64>) -> Result<Vec<f64>> {
 }
 
 /// Plain and with leaps, each until nothing is gained any more.
-fn both(em: &Em, x: &DMatrix<f64>) -> Result<[EmFit; 2]> {
+pub fn both(em: &Em, x: &DMatrix<f64>) -> Result<[EmFit; 2]> {
     let em = em.clone().tolerance(1e-14).max_iterations(20_000);
     // ANCHOR: both
     let plain = em.clone().fit(x)?;
@@ -417,7 +417,7 @@ fn both(em: &Em, x: &DMatrix<f64>) -> Result<[EmFit; 2]> {
 }
 
 /// At which E-step the objective is first within `gap` of the end.
-fn needed(trace: &[f64], end: f64, gap: f64) -> usize {
+pub fn needed(trace: &[f64], end: f64, gap: f64) -> usize {
     trace.iter().position(|l| *l >= end - gap).unwrap_or(trace.len())
 }
 

@@ -45,7 +45,7 @@ fn main() -> Result<()> {
     threads(&mut report)?;
     machine(&mut report);
     shapes(&mut report)?;
-    let text = report.text();
+    let text = report.text("cargo bench --bench steps -- --record");
     print!("{text}");
     if record {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/recorded/steps.txt");

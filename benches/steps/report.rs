@@ -25,10 +25,10 @@ impl Report {
         let _ = writeln!(self.values, "{key} = {value}");
     }
 
-    pub fn text(&self) -> String {
+    pub fn text(&self, command: &str) -> String {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         format!(
-            "command = cargo bench --bench steps -- --record\n\
+            "command = {command}\n\
              machine = {}, {}, {cores} cores\n\
              date = {}\n{}\n{}",
             processor(),
