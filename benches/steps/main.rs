@@ -32,7 +32,7 @@ mod report;
 mod steps;
 
 /// Of what is compared, each is run so often.
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 15;
 
 /// Runs a contestant once more: its best so far, in seconds.
 type Run<'a> = Box<dyn FnMut() -> f64 + 'a>;

@@ -1,4 +1,4 @@
-//! Converging faster: after every three updates a leap along the curve that they follow.
+//! Converging faster: leaps along the curve that the last three updates follow.
 
 use nalgebra::DVector;
 use serde::{Deserialize, Serialize};
@@ -29,8 +29,8 @@ pub enum Acceleration {
     /// By updates alone.
     #[default]
     None,
-    /// By updates, and a leap after every three of them: squared extrapolation (Roland & Varadhan
-    /// 2005; Varadhan & Roland 2008, scheme S3), made monotone.
+    /// By updates, and leaps from what the last three of them made: squared extrapolation (Roland &
+    /// Varadhan 2005; Varadhan & Roland 2008, scheme S3), made monotone.
     ///
     /// The updates end at θ₁, θ₂, θ₃. Between them lie a step r = θ₂ − θ₁ and its change
     /// v = (θ₃ − θ₂) − r. If each step is ρ times the one before, then s = ‖r‖/‖v‖ is 1/(1 − ρ), and

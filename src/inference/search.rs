@@ -72,8 +72,8 @@ macro_rules! search_options {
             self
         }
 
-        /// Whether to leap ahead after every three updates, which saves most of them where they are
-        /// slow.
+        /// Whether to leap ahead from where the last three updates lead, which saves most updates
+        /// where they are slow.
         pub fn acceleration(mut self, acceleration: crate::Acceleration) -> Self {
             self.search.acceleration = acceleration;
             self
