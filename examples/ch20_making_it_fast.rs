@@ -457,7 +457,7 @@ fn worst_exp(terms: u64) -> (f64, f64) {
 }
 
 // ANCHOR: parts
-/// The sum as so many threads would find it: each adds up its part, then the parts are added.
+/// The sum as so many threads would find it: of parts, each added up by itself.
 fn sum_in_parts(values: &[f64], threads: usize) -> f64 {
     let length = values.len().div_ceil(threads);
     values.chunks(length).map(|part| part.iter().sum::<f64>()).sum()

@@ -130,7 +130,7 @@ fn whiten_tile<L: Lanes, const I: usize, const J: usize>(
     squares: &mut [L; J],
     (n, stride): (usize, usize),
 ) {
-    // Loops over constants: the compiler unrolls them, and the sums stay in registers.
+    // Loops over constants, which the compiler unrolls: sums stay in registers.
     let mut sums = [[L::splat(0.0); J]; I];
     for (a, d) in a.as_chunks::<I>().0.iter().zip(difference) {
         let d: [L; J] = std::array::from_fn(|j| L::load(&d[j]));
