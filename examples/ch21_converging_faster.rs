@@ -171,7 +171,7 @@ fn two_means() -> Result<()> {
 }
 
 // ANCHOR: numbers
-/// The mixture as a vector: weights, means, and the lower triangle of each covariance;
+/// The mixture as a vector: weights, means and each covariance's lower triangle;
 /// or log weights, means, and of the triangle's root, logarithms on the diagonal.
 fn numbers(m: &GaussianMixture, logs: bool) -> DVector<f64> {
     let weight = |w: &f64| if logs { w.ln() } else { *w };
