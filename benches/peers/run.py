@@ -1,17 +1,13 @@
 """Times one EM iteration of this library and of its peers, on the same files, from the same start.
 
-    python -m venv /tmp/peers && /tmp/peers/bin/pip install scikit-learn==1.9.1 pillow
-    /tmp/peers/bin/python benches/peers/run.py --record > result.json
+    python3 benches/peers/run.py            # prints JSON
+    python3 benches/peers/run.py --record   # and writes benches/recorded/peers.txt
 
-It prints everything as JSON; with --record it also writes the table that chapter 20 shows,
-benches/recorded/peers.txt. Other words choose the workloads whose names contain them.
-
-It needs g++ and Armadillo (Debian: libarmadillo-dev) for one peer, and fetches linfa for another; a
-peer that cannot be built is left out, and said so. Each system runs few and many iterations, in turn,
-several times; an iteration is the difference of the fastest runs, so that starting costs nothing.
-All must reach the same log likelihood, or it stops; only linfa is timed unchecked, as it starts
-elsewhere and does not say what it reaches. In the same rounds a product of matrices is timed, with all
-threads: what the multiply–adds of a full E-step's two products are measured by.
+It installs scikit-learn into target/peers, needs g++ and Armadillo (Debian: libarmadillo-dev) for one
+peer, and fetches linfa for another; a peer that cannot be built is left out, and said so. Each system
+runs few and many iterations, in turn, several times (ROUNDS); an iteration is the difference of the
+fastest runs, so that starting costs nothing. All must reach the same log likelihood to a millionth,
+or it stops (linfa starts elsewhere, and is only timed).
 """
 
 import datetime
@@ -22,15 +18,33 @@ import subprocess
 import sys
 import tempfile
 import time
-
-import numpy as np
-import sklearn
-from sklearn.datasets import load_sample_image
-from sklearn.mixture import GaussianMixture
+import venv
+import warnings
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+SKLEARN = "1.9.1"
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
+
+try:
+    import numpy as np
+    import sklearn
+    from sklearn.datasets import load_sample_image
+    from sklearn.mixture import GaussianMixture
+
+    if sklearn.__version__ != SKLEARN:
+        raise ImportError
+except ImportError:  # once, and then again with them
+    folder = os.path.join(ROOT, "target", "peers")
+    python = os.path.join(folder, "bin", "python")
+    if sys.executable == python:
+        raise
+    venv.create(folder, with_pip=True)
+    words = [python, "-m", "pip", "install", "--quiet", f"scikit-learn=={SKLEARN}", "pillow"]
+    subprocess.run(words, check=True)
+    os.execv(python, [python, *sys.argv])
+
+warnings.filterwarnings("ignore")  # runs of a fixed number of iterations do not converge
 
 # Up to so many rows a run takes milliseconds, and is repeated more often.
 FEW_ROWS = 10_000
@@ -145,7 +159,7 @@ def build():
         systems["Armadillo"] = program([armadillo])
     else:
         log("Armadillo cannot be built: left out")
-    target = os.environ.get("PEERS_TARGET", os.path.join(folder, "linfa"))
+    target = os.environ.get("PEERS_TARGET", os.path.join(ROOT, "target", "peers", "linfa"))
     words = ["cargo", "build", "--release", "--target-dir", target]
     native = {**os.environ, "RUSTFLAGS": "-C target-cpu=native"}
     if subprocess.run(words, cwd=os.path.join(HERE, "linfa"), env=native, capture_output=True).returncode == 0:
