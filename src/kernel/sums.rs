@@ -55,10 +55,11 @@ impl Sums {
         }
     }
 
-    /// Whether the mean ȳ of the residuals lies so far out that squares of ȳ swamp the scatter about it:
-    /// further than the spread in some coordinate (else they are no larger than what is summed in any case), and
-    /// ‖ȳ‖² > FAR · λ_min, with λ_min the smallest eigenvalue of the residuals' covariance: covariance −
-    /// ‖ȳ‖²/FAR is not positive definite. (Of independent coordinates, each is judged by itself.)
+    /// Whether the mean ȳ of the residuals lies so far out that its square swamps the scatter about
+    /// it: further than the spread in some coordinate (else its square is no larger than those that
+    /// are summed in any case), and with ‖ȳ‖² > FAR · λ_min, where λ_min is the smallest eigenvalue
+    /// of the residuals' covariance: covariance − ‖ȳ‖²/FAR is not positive definite. (Of independent
+    /// coordinates, each is judged by itself.)
     pub fn moved_too_far(&self) -> bool {
         if self.count == 0.0 {
             return false;
