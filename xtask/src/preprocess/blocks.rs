@@ -5,6 +5,7 @@ use std::fs;
 
 use super::book::{Directive, FenceKind, Page};
 use super::html::{escape_attribute, svg_size};
+use super::output::Output;
 use super::project::RECORDED;
 use super::render::Writer;
 use super::scan::Fence;
@@ -109,58 +110,47 @@ impl<'a> Writer<'_, 'a> {
         out: &mut String,
     ) {
         let p = fence.prefix.as_str();
-        let mut lines: Vec<String> = Vec::new();
-        match kind {
+        let at = fence.line + 1;
+        let (class, source, language, body) = match kind {
             FenceKind::Bad => return,
             FenceKind::Plain => {
                 out.push_str(fence.raw);
                 return;
             }
             FenceKind::Listing { path, anchor, .. } => {
-                let Some(code) = self.listing(page, fence.line + 1, path, anchor)
-                else {
+                let Some(code) = self.listing(page, at, path, anchor) else {
                     return;
                 };
-                lines.push("<div class=\"listing\">".into());
-                lines.push(format!(
-                    "<div class=\"source\"><code>{path}</code> <em>{anchor}</em></div>"
-                ));
-                lines.push(String::new());
-                lines.push("```rust".into());
-                lines.extend(code.lines().map(String::from));
-                lines.push("```".into());
+                let source = format!("<code>{path}</code> <em>{anchor}</em>");
+                ("listing", source, "rust", code)
             }
             FenceKind::Output { chapter, section } => {
-                let Some((command, text)) =
-                    self.output(page, fence.line + 1, chapter, section)
+                let Some((command, text)) = self.output(page, at, chapter, section)
                 else {
                     return;
                 };
-                lines.push("<div class=\"output\">".into());
-                lines.push(format!(
-                    "<div class=\"source\"><code><span>$</span> {command}</code> \
-                     <em>{}</em></div>",
-                    escape_attribute(section)
-                ));
-                lines.push(String::new());
-                lines.push("```text".into());
-                lines.extend(text.lines().map(String::from));
-                lines.push("```".into());
+                let section = escape_attribute(section);
+                let source = format!(
+                    "<code><span>$</span> {command}</code> <em>{section}</em>"
+                );
+                ("output", source, "text", text)
             }
             FenceKind::Recorded { file, section } => {
-                let Some((head, text)) =
-                    self.recorded(page, fence.line + 1, file, section)
+                let Some((source, text)) = self.recorded(page, at, file, section)
                 else {
                     return;
                 };
-                lines.push("<div class=\"output recorded\">".into());
-                lines.push(head);
-                lines.push(String::new());
-                lines.push("```text".into());
-                lines.extend(text.lines().map(String::from));
-                lines.push("```".into());
+                ("output recorded", source, "text", text)
             }
-        }
+        };
+        let mut lines = vec![
+            format!("<div class=\"{class}\">"),
+            format!("<div class=\"source\">{source}</div>"),
+            String::new(),
+            format!("```{language}"),
+        ];
+        lines.extend(body.lines().map(String::from));
+        lines.push("```".into());
         lines.push(String::new());
         lines.push("</div>".into());
         lines.push(String::new());
@@ -206,43 +196,26 @@ impl<'a> Writer<'_, 'a> {
         &mut self,
         page: &Page,
         line: usize,
-        file: &str,
+        name: &str,
         section: &str,
     ) -> Option<(String, String)> {
-        self.shown.recorded.insert((file.to_string(), section.to_string()));
-        let path = format!("{RECORDED}/{file}.txt");
-        let Some(output) = self.project.recorded.get(file) else {
-            self.fault(
-                page,
-                line,
-                format!("there is no {path}"),
-                "let its bench record it, or correct the name",
-            );
-            return None;
-        };
-        let Some(found) = output.section(section) else {
-            let known: Vec<&str> =
-                output.sections.iter().map(|s| s.name.as_str()).collect();
-            self.fault(
-                page,
-                line,
-                format!("{path} has no section `# {section}`"),
-                format!("its sections are: {}", known.join(", ")),
-            );
-            return None;
-        };
+        self.shown.recorded.insert((name.to_string(), section.to_string()));
+        let file = format!("{RECORDED}/{name}.txt");
+        let output = self.project.recorded.get(name);
+        let cure = "let its bench record it, or correct the name";
+        let text = self.section(page, line, (&file, output, cure), section)?;
+        let output = output?;
         // The gates see to it that these are there.
         let [command, date, machine] = ["command", "date", "machine"]
             .map(|key| escape_attribute(output.value(key).unwrap_or_default()));
-        let head = format!(
-            "<div class=\"source\"><code><span>$</span> {command}</code> \
-             <em>recorded {date}: {machine}</em></div>"
+        let source = format!(
+            "<code><span>$</span> {command}</code> <em>recorded {date}: {machine}</em>"
         );
-        Some((head, found.text.clone()))
+        Some((source, text))
     }
 
     /// The command whose output it is, and the section's text.
-    pub(super) fn output(
+    fn output(
         &mut self,
         page: &Page,
         line: usize,
@@ -251,27 +224,10 @@ impl<'a> Writer<'_, 'a> {
     ) -> Option<(String, String)> {
         self.shown.sections.insert((chapter.to_string(), section.to_string()));
         let file = format!("{}/output/{chapter}.txt", self.project.src);
-        let Some(output) = self.project.outputs.get(chapter) else {
-            self.fault(
-                page,
-                line,
-                format!("there is no {file}"),
-                "run the chapter's example and keep what it prints: `cargo xtask bless`",
-            );
-            return None;
-        };
-        let Some(found) = output.section(section) else {
-            let known: Vec<&str> =
-                output.sections.iter().map(|s| s.name.as_str()).collect();
-            self.fault(
-                page,
-                line,
-                format!("{file} has no section `# {section}`"),
-                format!("its sections are: {}", known.join(", ")),
-            );
-            return None;
-        };
-        let text = found.text.clone();
+        let output = self.project.outputs.get(chapter);
+        let cure =
+            "run the chapter's example and keep what it prints: `cargo xtask bless`";
+        let text = self.section(page, line, (&file, output, cure), section)?;
         let Some(example) = self.project.examples(chapter).first().copied() else {
             self.fault(
                 page,
@@ -283,5 +239,31 @@ impl<'a> Writer<'_, 'a> {
         };
         let name = super::project::stem(example);
         Some((format!("cargo run --example {name}"), text))
+    }
+
+    /// The text of a section of a file, which `cure` makes where there is none.
+    fn section(
+        &mut self,
+        page: &Page,
+        line: usize,
+        (file, output, cure): (&str, Option<&Output>, &str),
+        name: &str,
+    ) -> Option<String> {
+        let Some(output) = output else {
+            self.fault(page, line, format!("there is no {file}"), cure);
+            return None;
+        };
+        let Some(found) = output.section(name) else {
+            let known: Vec<&str> =
+                output.sections.iter().map(|s| s.name.as_str()).collect();
+            self.fault(
+                page,
+                line,
+                format!("{file} has no section `# {name}`"),
+                format!("its sections are: {}", known.join(", ")),
+            );
+            return None;
+        };
+        Some(found.text.clone())
     }
 }

@@ -232,36 +232,28 @@ impl<'b, 'a> Reader<'b, 'a> {
             },
             language => {
                 let only = fence.only_line().unwrap_or_default();
-                if language == "text"
-                    && let Some((spec, _)) = helper(only, "output")
+                for (directive, example) in
+                    [("output", "ch04"), ("recorded", "steps")]
                 {
-                    let Some((chapter, section)) = spec.split_once(':') else {
-                        self.fault(
-                            line,
-                            format!("`{only}` names no section"),
-                            "write `{{#output ch04: section name}}`",
-                        );
-                        return FenceKind::Bad;
-                    };
-                    return FenceKind::Output {
-                        chapter: chapter.trim().to_string(),
-                        section: section.trim().to_string(),
-                    };
-                }
-                if language == "text"
-                    && let Some((spec, _)) = helper(only, "recorded")
-                {
+                    let Some((spec, _)) = helper(only, directive) else { continue };
+                    if language != "text" {
+                        continue;
+                    }
                     let Some((file, section)) = spec.split_once(':') else {
                         self.fault(
                             line,
                             format!("`{only}` names no section"),
-                            "write `{{#recorded steps: section name}}`",
+                            format!(
+                                "write `{{{{#{directive} {example}: section name}}}}`"
+                            ),
                         );
                         return FenceKind::Bad;
                     };
-                    return FenceKind::Recorded {
-                        file: file.trim().to_string(),
-                        section: section.trim().to_string(),
+                    let file = file.trim().to_string();
+                    let section = section.trim().to_string();
+                    return match directive {
+                        "output" => FenceKind::Output { chapter: file, section },
+                        _ => FenceKind::Recorded { file, section },
                     };
                 }
                 for (i, text) in fence.body.iter().enumerate() {

@@ -240,13 +240,14 @@ impl<'a> Writer<'_, 'a> {
             return None;
         };
         let (chapter, key) = (chapter.trim(), key.trim());
-        let outputs = self.project.outputs.get(chapter);
-        let recorded = self.project.recorded.get(chapter);
-        let file = match recorded {
-            Some(_) => format!("{RECORDED}/{chapter}.txt"),
-            None => format!("{}/output/{chapter}.txt", self.project.src),
+        let (file, output) = match self.project.recorded.get(chapter) {
+            None => (
+                format!("{}/output/{chapter}.txt", self.project.src),
+                self.project.outputs.get(chapter),
+            ),
+            recorded => (format!("{RECORDED}/{chapter}.txt"), recorded),
         };
-        let found = match outputs.or(recorded) {
+        let found = match output {
             None => Err(format!("there is no {file}")),
             Some(output) => match output.value(key) {
                 Ok(value) => Ok(value.to_string()),
