@@ -19,20 +19,13 @@ pub(crate) struct Units {
 impl Units {
     /// The points' own, which any E-step knows: the shares of the components make up the whole.
     pub fn of(summary: &Summary) -> Self {
-        let shares = summary.components();
-        let total: f64 = shares.iter().map(Moments::count).sum();
-        let means = || shares.iter().filter_map(|m| Some((m.count(), m.mean()?)));
-        let d = shares[0].dimension();
-        let mut centre = DVector::zeros(d);
-        means().for_each(|(count, mean)| centre.axpy(count / total, &mean, 1.0));
-        let mut variance = DVector::zeros(d);
-        for moments in shares {
-            variance += moments.structured_scatter().diagonal() / total;
+        let mut shares = summary.components().iter().filter(|m| m.count() > 0.0);
+        let mut all = shares.next().expect("some point has weight").clone();
+        for share in shares {
+            all.merge(share).expect("shares of the same points");
         }
-        for (count, mean) in means() {
-            let shift = mean - &centre;
-            variance += shift.component_mul(&shift) * (count / total);
-        }
+        let centre = all.mean().expect("some point has weight");
+        let variance = all.structured_scatter().diagonal() / all.count();
         let sd = variance.map(|v: f64| if v > 0.0 { v.sqrt() } else { 1.0 });
         Units { centre, sd }
     }
