@@ -9,20 +9,20 @@
 use super::lanes::{LANES, Lanes};
 
 /// Eight rows of a column.
-pub(crate) type Rows = [f64; LANES];
+pub(super) type Rows = [f64; LANES];
 
 /// How many vectors a strip of rows has: all that is read again while it is whitened stays in the
 /// nearest cache. A block is of whole strips.
 pub(super) const STRIP: usize = 4;
 
 /// As many columns, twice, as stay in the nearest cache while they are multiplied with one another.
-pub(crate) const BAND: usize = 16;
+pub(super) const BAND: usize = 16;
 
 /// Columns of some vectors each, one after the other. Only the first `used` of each column's
 /// `stride` vectors hold rows. With an odd stride the columns do not compete for the same places in the
 /// cache.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Layout {
+pub(super) struct Layout {
     pub used: usize,
     pub stride: usize,
 }
@@ -155,7 +155,7 @@ fn whiten_tile<L: Lanes, const I: usize, const J: usize>(
 /// columns), where `shares` has r and `y` is D columns. (What lies above the diagonal is arbitrary.)
 /// `scratch` has room for [`BAND`] columns.
 #[inline(always)]
-pub(crate) fn square<L: Lanes>(
+pub(super) fn square<L: Lanes>(
     shares: &[Rows],
     y: &[Rows],
     first: &mut [f64],
