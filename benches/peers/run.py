@@ -192,20 +192,17 @@ def timed(action):
     return time.perf_counter() - begin
 
 
-def rates(run, x, k):
+def rates(run, path, x, k):
     """Useful operations a second of an iteration, and those of a product of matrices, in turn: the
     best of each of many."""
-    n, d = x.shape
     best = {2: np.inf, 6: np.inf}
     product = np.inf
-    with tempfile.NamedTemporaryFile(suffix=".f64") as file:
-        file.write(np.asfortranarray(x).T.tobytes())
-        file.flush()
-        for _ in range(10 * ROUNDS):
-            product = min(product, product_seconds())
-            for iterations in best:
-                seconds = run(file.name, x, k, iterations, "full")["seconds"]
-                best[iterations] = min(best[iterations], seconds)
+    for _ in range(10 * ROUNDS):
+        product = min(product, product_seconds())
+        for iterations in best:
+            seconds = run(path, x, k, iterations, "full")["seconds"]
+            best[iterations] = min(best[iterations], seconds)
+    n, d = x.shape
     iteration = (best[6] - best[2]) / 4
     return 2 * n * k * d * d / iteration, 2 * PRODUCT**3 / product
 
@@ -235,17 +232,17 @@ def main():
                         if iterations == many and "log_likelihood" in found:
                             reached[system] = found["log_likelihood"]
                             compare(reached, name)
-        row = {"workload": name, "milliseconds": {}, "log_likelihood": reached}
+            row = {"workload": name, "milliseconds": {}, "log_likelihood": reached}
+            if name in PRODUCTS:
+                row["useful_rate"], row["rate"] = rates(systems["mixtures"], file.name, x, k)
         for system in systems:
             if (system, many) in best:
                 difference = best[(system, many)] - best[(system, few)]
                 if difference <= 0:
                     sys.exit(f"{name}: {system}'s times are too uneven; more ROUNDS are needed")
                 row["milliseconds"][system] = 1000 * difference / (many - few)
-        n, d = x.shape
         log(name, {s: round(v, 3) for s, v in row["milliseconds"].items()}, reached)
         if name in PRODUCTS:
-            row["useful_rate"], row["rate"] = rates(systems["mixtures"], x, k)
             log(f'    {row["useful_rate"] / 1e9:.1f} of {row["rate"] / 1e9:.1f} GFLOP/s')
         results.append(row)
     date = datetime.date.today().isoformat()
